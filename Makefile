@@ -1,0 +1,108 @@
+# chainmail: see README.md.  Targets: all check demo install clean lint.
+# Variables: PREFIX, DESTDIR, B (where objects go), SANITIZE=1, WERROR=-Werror.
+
+PREFIX = /usr/local/chainmail
+B = $(if $(SANITIZE),build-san,build)
+
+CC = cc
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla
+HARDEN = -fstack-protector-strong -D_FORTIFY_SOURCE=2
+CFLAGS = -O2 -g $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all \
+  -fno-omit-frame-pointer,$(HARDEN))
+LDFLAGS = $(if $(SANITIZE),-fsanitize=address$(comma)undefined)
+# Most programs are linked statically: an idle one costs half the memory and exec is cheaper.
+STATIC = $(if $(SANITIZE),,-static)
+comma = ,
+
+ALL_CPPFLAGS = -D_POSIX_C_SOURCE=200809L -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE \
+  -DPREFIX='"$(PREFIX)"' -Isrc $(CPPFLAGS)
+ALL_CFLAGS = -std=c11 $(WARN) $(WERROR) $(CFLAGS)
+
+# Libraries: one directory each under src/, in the order a linker wants them.
+LIBS = base
+AUTH_PROGRAMS = 
+TOOLS = conf2env
+PROGRAMS = $(TOOLS)
+
+lib_sources = $(filter-out $(AUTH_PROGRAMS:%=src/auth/%.c),$(wildcard src/$(1)/*.c))
+objects = $(patsubst %.c,$(B)/%.o,$(1))
+archives = $(patsubst %,$(B)/lib%.a,$(1))
+
+all: $(PROGRAMS:%=$(B)/bin/%)
+
+# What each program is made of: its own objects, then our libraries, then everybody else's.
+$(B)/bin/tlsd: $(call objects,$(wildcard src/tls/*.c)) $(call archives,base)
+$(B)/bin/tlsd: LDLIBS = -lbearssl -lskarnet
+$(B)/bin/imaplogin: $(call objects,$(wildcard src/login/*.c)) $(call archives,imap base)
+$(B)/bin/imapd: $(call objects,$(wildcard src/imapd/*.c)) \
+  $(call archives,store maildir message imap base)
+$(B)/bin/imapd: LDLIBS = -lutf8proc -lskarnet
+# authpwd asks the system's account databases (NSS), which are shared objects.
+$(B)/bin/authpwd: STATIC =
+$(B)/bin/authpwd: LDLIBS = -lcrypt -lskarnet
+$(B)/bin/authuserdb: LDLIBS = -lcrypt -lcdb -lskarnet
+$(AUTH_PROGRAMS:%=$(B)/bin/%): $(B)/bin/%: $(B)/src/auth/%.o $(call archives,auth base)
+# charsetd is there to load what iconv(3) needs: shared objects.
+$(B)/bin/charsetd: STATIC =
+$(B)/bin/makeuserdb: LDLIBS = -lcdb -lskarnet
+$(B)/bin/userdbpw: LDLIBS = -lcrypt -lcdb -lskarnet
+$(TOOLS:%=$(B)/bin/%): $(B)/bin/%: $(B)/src/tools/%.o $(call archives,$(filter maildir auth base,$(LIBS)))
+
+LDLIBS = -lskarnet
+$(PROGRAMS:%=$(B)/bin/%):
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $(STATIC) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+
+define archive
+$(B)/lib$(1).a: $(call objects,$(call lib_sources,$(1)))
+	@rm -f $$@
+	$(AR) rcs $$@ $$^
+endef
+$(foreach l,$(LIBS),$(eval $(call archive,$(l))))
+
+$(B)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# Tests: tests/*/*.c are C programs that print TAP, tests/*/*.t are scripts that do; prove runs both.
+UNIT = $(patsubst tests/%.c,$(B)/tests/%.t,$(wildcard tests/*/*.c))
+SCRIPTS = $(wildcard tests/*/*.t)
+# TESTS=tests/login/x.t runs just that one.
+TESTS = $(UNIT) $(SCRIPTS)
+JOBS = $(shell nproc 2>/dev/null || echo 1)
+$(B)/tests/%.t: $(B)/tests/%.o $(call archives,$(LIBS))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $< $(filter %.a,$^) -lcrypt -lcdb -lutf8proc -lbearssl -lskarnet
+
+check:
+	scripts/deps check
+	$(MAKE) -j$(JOBS) WERROR=-Werror lint unit-tests all
+	CHAINMAIL_BIN=$(CURDIR)/$(B)/bin SANITIZE=$(SANITIZE) PERL5LIB=$(CURDIR)/tests/lib \
+	  ASAN_OPTIONS=detect_leaks=0 prove -j$(JOBS) --timer $(TESTS)
+
+unit-tests: $(UNIT)
+
+SOURCES = $(wildcard src/*/*.[ch] tests/*.h tests/*/*.[ch])
+SHELL_SOURCES = $(shell grep -lE '^\#!/bin/sh' .ci/run $(wildcard scripts/* service/*/run service/*/log/run tests/*/*.t))
+lint:
+	clang-format --dry-run -Werror $(SOURCES)
+	shellcheck -s sh -S warning $(SHELL_SOURCES)
+
+demo:
+	scripts/demo
+
+PAGES = $(wildcard doc/*.[1578])
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/conf $(DESTDIR)$(PREFIX)/service \
+	  $(foreach s,1 5 7 8,$(DESTDIR)$(PREFIX)/share/man/man$(s))
+	install -m 755 $(PROGRAMS:%=$(B)/bin/%) $(DESTDIR)$(PREFIX)/bin
+	$(foreach p,$(PAGES),install -m 644 $(p) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(p))) &&) :
+	scripts/install-conf "$(DESTDIR)" "$(PREFIX)"
+
+clean:
+	rm -rf build build-san
+
+.PHONY: all check unit-tests lint demo install clean
+.DELETE_ON_ERROR:
+.SECONDARY:

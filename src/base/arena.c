@@ -1,0 +1,76 @@
+/* Memory that is given back all at once. */
+#include "base/base.h"
+
+#include <malloc.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_SIZE = 4096 - 32 }; /* a page, less what malloc adds */
+
+struct arena_block {
+  struct arena_block *previous;
+  alignas(max_align_t) char data[];
+};
+
+static noreturn void die_nomem(void) {
+  log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
+          (char *)0);
+}
+
+void *arena_alloc(struct arena *a, size_t size) {
+  if (size > SIZE_MAX / 2) die_nomem();
+  size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+  if (size > a->left) {
+    size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+    struct arena_block *b = malloc(sizeof *b + room);
+    if (!b) die_nomem();
+    b->previous = a->blocks;
+    a->blocks = b;
+    a->next = b->data;
+    a->left = room;
+  }
+  void *p = a->next;
+  a->next += size;
+  a->left -= size;
+  return p;
+}
+
+void *arena_zalloc(struct arena *a, size_t size) {
+  return memset(arena_alloc(a, size), 0, size);
+}
+
+char *arena_copy(struct arena *a, void const *data, size_t n) {
+  char *p = arena_alloc(a, n + 1);
+  if (n) memcpy(p, data, n);
+  p[n] = 0;
+  return p;
+}
+
+void *arena_grow(struct arena *a, void *array, size_t *capacity, size_t want, size_t size) {
+  if (want <= *capacity) return array;
+  size_t grown = *capacity ? *capacity * 2 : 8;
+  if (grown < want) grown = want;
+  if (grown > SIZE_MAX / 2 / size) die_nomem();
+  void *p = arena_alloc(a, grown * size);
+  if (*capacity) memcpy(p, array, *capacity * size);
+  *capacity = grown;
+  return p;
+}
+
+void arena_release(struct arena *a) {
+  size_t blocks = 0;
+  while (a->blocks) {
+    struct arena_block *b = a->blocks;
+    a->blocks = b->previous;
+    free(b);
+    blocks++;
+  }
+  a->next = 0;
+  a->left = 0;
+#ifdef __GLIBC__
+  if (blocks > 16) malloc_trim(0); /* a small command's pages are better kept */
+#else
+  (void)blocks;
+#endif
+}

@@ -1,0 +1,185 @@
+/* base: what skalibs lacks and every program of chainmail needs.
+ *
+ *   log.c        one line per event on standard error
+ *   fd.c         descriptors: moving, closing, reading and writing under a deadline
+ *   file.c       whole small files: reading with a limit, replacing durably
+ *   exchange.c   two directories change places
+ *   lock.c       OFD locks
+ *   privilege.c  becoming another user, for good
+ *   seccomp.c    confinement to a list of system calls           (Linux)
+ *   landlock.c   confinement to parts of the file system          (Linux)
+ *   arena.c      memory that is given back all at once
+ *   set.c        sets of 32-bit numbers as sorted ranges
+ *   base64.c     RFC 4648 section 4
+ *   settings.c   numbers and switches from the environment
+ *
+ * Unless a comment says otherwise, functions that return int return 0 for success and -1 with
+ * errno set, and those that return bool say whether it is so.
+ */
+#ifndef BASE_H
+#define BASE_H
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdnoreturn.h>
+#include <sys/types.h>
+
+/* Exit codes of every program. */
+enum {
+  EXIT_REFUSED = 1,     /* the answer is no */
+  EXIT_MISUSE = 100,    /* wrong usage or configuration: trying again changes nothing */
+  EXIT_TEMPORARY = 111, /* the system failed: trying again may help */
+};
+
+/* ---- log.c: `program: pid: event key=value ...`, see log(5) of this project ----
+ * A value that is empty or holds a blank, a quote, `=`, a backslash or anything but printable
+ * ASCII is written between double quotes, with \" \\ and \xHH.  A line goes out in one write(2) of
+ * at most LOG_LINE_MAX bytes, so that lines of different processes do not mix. */
+enum { LOG_LINE_MAX = 4000 }; /* below PIPE_BUF (4096), which makes the write atomic */
+
+/* Call once, first: the name lines begin with (not copied), e.g. "imapd". */
+void log_init(char const *program);
+/* The arguments after `event` are pairs of strings key, value, ended by (char *)0.  A pair whose
+ * value is a null pointer is left out. */
+void log_event(char const *event, ...) __attribute__((sentinel));
+/* The failure that errno names, of an attempt ("open", "rename") on a path (may be null):
+ * `failed attempt=open path=/x why="Permission denied" remedy="chown it to alice"`.
+ * remedy says what the administrator can do next, null if nothing.  Keeps errno. */
+void log_failure(char const *attempt, char const *path, char const *remedy);
+/* log_event, then _exit(code). */
+noreturn void log_die(int code, char const *event, ...) __attribute__((sentinel));
+/* log_failure, then _exit(code). */
+noreturn void log_die_failure(int code, char const *attempt, char const *path, char const *remedy);
+/* Decimal digits of n in buf, for log values; returns buf. */
+char const *log_number(char buf[21], uint64_t n);
+
+/* ---- fd.c ---- */
+/* Moves fd to the lowest free number >= 10, close-on-exec; the old number is closed.  Returns the
+ * new one or -1. */
+int fd_move_high(int fd);
+/* Closes every descriptor >= lowest. */
+void fd_close_from(int lowest);
+int fd_close_on_exec(int fd, bool on);
+
+/* Milliseconds on a clock that only goes forward. */
+int64_t clock_ms(void);
+/* Waits until fd is readable (POLLIN) or writable (POLLOUT) or the deadline (clock_ms units, -1 for
+ * none) has passed.  Returns 1 when ready (or at end of file or error), 0 at the deadline, -1 on
+ * error.  EINTR is retried. */
+int io_wait(int fd, short events, int64_t deadline);
+/* read(2) that waits until the deadline: bytes read, 0 at end of file, -1 (ETIMEDOUT). */
+ssize_t io_read(int fd, void *buf, size_t size, int64_t deadline);
+/* Writes all of it before the deadline; never raises SIGPIPE on a socket.  Works on blocking and
+ * non-blocking descriptors and does not change their mode (the description is shared). */
+int io_write_all(int fd, void const *buf, size_t size, int64_t deadline);
+bool fd_is_socket(int fd);
+
+/* ---- file.c ---- */
+/* Reads the whole of dirfd/name, at most max bytes (EFBIG beyond), into memory from malloc that
+ * ends in an uncounted NUL.  *data is null on error. */
+int file_read(int dirfd, char const *name, size_t max, char **data, size_t *size);
+/* Writes dirfd/name so that after any crash it holds the old content or the new: temporary file
+ * beside it, fsync, rename, fsync of the directory. */
+int file_replace(int dirfd, char const *name, mode_t mode, void const *data, size_t size);
+/* fsync of a directory given by descriptor. */
+int dir_sync(int dirfd);
+
+/* ---- exchange.c ---- */
+/* dirfd/a and dirfd/b, both there, change places in one step.  Where the system cannot do that, in
+ * three renames by way of the name `a.x`: for a moment b is missing, and after a crash in that
+ * moment what was b stands at `a.x`. */
+int dir_exchange(int dirfd, char const *a, char const *b);
+
+/* ---- lock.c: open file description locks (Linux OFD), elsewhere fcntl locks ----
+ * Whole file; dropped when the description is closed. */
+/* With _GNU_SOURCE <fcntl.h> has macros of these names, for an operation of flock(2) that is long
+ * gone; undefined here, once and for all, or they would silently stand for other numbers. */
+#undef LOCK_READ
+#undef LOCK_WRITE
+enum lock_type { LOCK_READ, LOCK_WRITE, LOCK_NONE };
+/* Waits for the lock; with a timeout in milliseconds (>= 0) gives up with EAGAIN. */
+int lock_file(int fd, enum lock_type type, int timeout_ms);
+
+/* ---- privilege.c ---- */
+/* For confined helpers: no supplementary groups, gid, uid, checked to be irreversible.  Only for
+ * root; for anyone else EPERM unless uid and gid are already these. */
+int privilege_drop(uid_t uid, gid_t gid);
+/* For a session: these supplementary groups, then gid and uid, for good.  As an ordinary user
+ * succeeds only if uid is already the effective one (groups then stay as they are).  Refuses uid 0
+ * with EPERM.  (The caller finds the groups: initgroups needs NSS, which a static program lacks.)
+ */
+int privilege_become(uid_t uid, gid_t gid, gid_t const *groups, size_t ngroups);
+/* No core dumps, not traceable: for processes that hold credentials. */
+void privilege_protect_memory(void);
+
+/* ---- seccomp.c ---- */
+/* From here on only the listed system calls (SYS_* numbers) work; any other kills the process,
+ * or fails with EPERM where the sanitizers are built in.  ENOSYS where the kernel cannot. */
+int confine_syscalls(int const *allowed, size_t n);
+
+/* ---- landlock.c ---- */
+struct confine_path {
+  char const *path; /* a directory or file; a missing one is skipped */
+  bool writable;    /* everything below may be created, changed, renamed, removed */
+  bool executable;
+};
+/* From here on the file system is what the list says.  ENOSYS where the kernel cannot (or has only
+ * the first ABI, which forbids rename between directories). */
+int confine_files(struct confine_path const *paths, size_t n);
+
+/* ---- arena.c ---- */
+/* Memory for one command or one message: many allocations, one release.  Zero-initialised is
+ * empty.  Allocation failure ends the process with a log line (exit 111): a session that is out of
+ * memory can answer nothing sensible. */
+struct arena_block;
+struct arena {
+  struct arena_block *blocks;
+  char *next;
+  size_t left;
+};
+void *arena_alloc(struct arena *, size_t size); /* aligned for any type, not cleared */
+void *arena_zalloc(struct arena *, size_t size);
+/* A NUL-ended copy of n bytes. */
+char *arena_copy(struct arena *, void const *data, size_t n);
+/* An array of `count` elements of `size` bytes grown to hold `want`, doubling; returns the array,
+ * perhaps moved.  *capacity is the count it can hold. */
+void *arena_grow(struct arena *, void *array, size_t *capacity, size_t want, size_t size);
+/* Gives everything back, and to the system what malloc can return. */
+void arena_release(struct arena *);
+
+/* ---- set.c: a set of numbers 1..UINT32_MAX as sorted, disjoint, non-adjacent ranges ---- */
+struct range {
+  uint32_t first, last; /* inclusive */
+};
+struct set {
+  struct range *ranges;
+  size_t n, capacity;
+  struct arena *arena; /* where ranges live */
+};
+void set_init(struct set *, struct arena *);
+/* Appending in rising order is O(1); any order works. */
+void set_add_range(struct set *, uint32_t first, uint32_t last);
+void set_add(struct set *, uint32_t number);
+bool set_contains(struct set const *, uint32_t number);
+uint64_t set_count(struct set const *);
+/* Iteration: for (uint32_t x = 0; set_next(s, &x);) visits every member in rising order. */
+bool set_next(struct set const *, uint32_t *number);
+
+/* ---- base64.c ---- */
+/* Decodes strictly (no blanks, right padding).  out may be in (in place) and must hold size / 4 * 3
+ * bytes.  Returns the length or -1 (EINVAL). */
+ssize_t base64_decode(char const *in, size_t size, char *out);
+/* Encodes; out must hold (size + 2) / 3 * 4 bytes; no NUL is added.  Returns that length. */
+size_t base64_encode(void const *in, size_t size, char *out);
+
+/* ---- settings.c ---- */
+/* The decimal number in environment variable `name`, `fallback` if it is unset or empty.  A value
+ * that is no number or outside min..max is misconfiguration: logged, exit 100. */
+uint64_t setting_number(char const *name, uint64_t fallback, uint64_t min, uint64_t max);
+/* 1, yes, true, on (any case) are true; 0, no, false, off and the empty string false; anything else
+ * is misconfiguration. */
+bool setting_switch(char const *name, bool fallback);
+
+#endif

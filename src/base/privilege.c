@@ -1,0 +1,57 @@
+/* Becoming another user, for good. */
+#include "base/base.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+static int become(uid_t uid, gid_t gid) {
+  if (setgid(gid) < 0 || setuid(uid) < 0) return -1;
+  /* A half-done change must not pass for a whole one. */
+  if (getuid() != uid || geteuid() != uid || getgid() != gid || getegid() != gid ||
+      (uid && !setuid(0))) {
+    errno = EPERM;
+    return -1;
+  }
+  return 0;
+}
+
+int privilege_drop(uid_t uid, gid_t gid) {
+  if (geteuid()) {
+    if (uid == geteuid() && gid == getegid()) return 0;
+    errno = EPERM;
+    return -1;
+  }
+  if (!uid || !gid) {
+    errno = EPERM;
+    return -1;
+  }
+  if (setgroups(0, 0) < 0) return -1;
+  return become(uid, gid);
+}
+
+int privilege_become(uid_t uid, gid_t gid, gid_t const *groups, size_t ngroups) {
+  if (!uid) {
+    errno = EPERM;
+    return -1;
+  }
+  if (geteuid()) {
+    if (uid == geteuid()) return 0;
+    errno = EPERM;
+    return -1;
+  }
+  if (setgroups(ngroups, groups) < 0) return -1;
+  return become(uid, gid);
+}
+
+void privilege_protect_memory(void) {
+  struct rlimit none = {0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+#ifdef PR_SET_DUMPABLE
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
