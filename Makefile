@@ -19,10 +19,10 @@ ALL_CPPFLAGS = -D_POSIX_C_SOURCE=200809L -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE \
 ALL_CFLAGS = -std=c11 $(WARN) $(WERROR) $(CFLAGS)
 
 # Libraries: one directory each under src/, in the order a linker wants them.
-LIBS = base
+LIBS = imap base
 AUTH_PROGRAMS = 
 TOOLS = conf2env
-PROGRAMS = $(TOOLS)
+PROGRAMS = tlsd $(TOOLS)
 
 lib_sources = $(filter-out $(AUTH_PROGRAMS:%=src/auth/%.c),$(wildcard src/$(1)/*.c))
 objects = $(patsubst %.c,$(B)/%.o,$(1))
@@ -96,7 +96,7 @@ PAGES = $(wildcard doc/*.[1578])
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/conf $(DESTDIR)$(PREFIX)/service \
 	  $(foreach s,1 5 7 8,$(DESTDIR)$(PREFIX)/share/man/man$(s))
-	install -m 755 $(PROGRAMS:%=$(B)/bin/%) $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(PROGRAMS:%=$(B)/bin/%) scripts/mkimapdcert $(DESTDIR)$(PREFIX)/bin
 	$(foreach p,$(PAGES),install -m 644 $(p) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(p))) &&) :
 	scripts/install-conf "$(DESTDIR)" "$(PREFIX)"
 

@@ -21,7 +21,7 @@ static noreturn void die_nomem(void) {
 void *arena_alloc(struct arena *a, size_t size) {
   if (size > SIZE_MAX / 2) die_nomem();
   size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-  if (size > a->left) {
+  if (size > a->left || !a->blocks) { /* no bytes have an address, too */
     size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
     struct arena_block *b = malloc(sizeof *b + room);
     if (!b) die_nomem();

@@ -115,8 +115,9 @@ int privilege_become(uid_t uid, gid_t gid, gid_t const *groups, size_t ngroups);
 void privilege_protect_memory(void);
 
 /* ---- seccomp.c ---- */
-/* From here on only the listed system calls (SYS_* numbers) work; any other kills the process,
- * or fails with EPERM where the sanitizers are built in.  ENOSYS where the kernel cannot. */
+/* From here on only the listed system calls (SYS_* numbers) and exit_group work; any other kills
+ * the process, or fails with EPERM where the sanitizers are built in.  ENOSYS where the kernel
+ * cannot. */
 int confine_syscalls(int const *allowed, size_t n);
 
 /* ---- landlock.c ---- */

@@ -1,0 +1,74 @@
+/* How the engine is confined: a user of its own, an empty root, the system calls of the relay. */
+#define _GNU_SOURCE /* chroot */
+#include "tls/tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/syscall.h>
+static int const allowed[] = {
+    SYS_read,
+    SYS_write,
+    SYS_recvfrom,
+    SYS_sendto,
+    SYS_shutdown,
+    SYS_close,
+    SYS_exit,
+    SYS_exit_group,
+    SYS_rt_sigreturn,
+    SYS_restart_syscall,
+#ifdef SYS_poll
+    SYS_poll,
+#endif
+#ifdef SYS_ppoll
+    SYS_ppoll,
+#endif
+#ifdef SYS_ppoll_time64
+    SYS_ppoll_time64,
+#endif
+#ifdef SYS_clock_gettime
+    SYS_clock_gettime,
+#endif
+#ifdef SYS_clock_gettime64
+    SYS_clock_gettime64,
+#endif
+};
+#else
+static int const allowed[] = {0};
+#endif
+
+/* A directory that is nowhere: made, entered, and removed from its parent.  It is empty, and in a
+ * directory without a name nothing can be made.  So an administrator has none to prepare. */
+static int enter_empty_root(void) {
+  char path[] = "/tmp/tlsd.XXXXXX";
+  if (!mkdtemp(path)) return -1;
+  int r = chdir(path);
+  int saved = errno;
+  if (rmdir(path) < 0 || r < 0) {
+    if (r < 0) errno = saved;
+    return -1;
+  }
+  return chroot(".");
+}
+
+void engine_confine(uid_t uid, gid_t gid) {
+  if (!geteuid()) {
+    if (enter_empty_root() < 0)
+      log_die_failure(EXIT_TEMPORARY, "chroot", "/tmp/tlsd.*",
+                      "tlsd as root needs a writable /tmp and CAP_SYS_CHROOT");
+    if (privilege_drop(uid, gid) < 0)
+      log_die_failure(EXIT_TEMPORARY, "setuid", 0, "see TLS_UID and TLS_GID in tlsd(8)");
+  }
+  privilege_protect_memory();
+  if (confine_syscalls(allowed, sizeof allowed / sizeof *allowed) < 0) {
+    if (errno != ENOSYS) log_die_failure(EXIT_TEMPORARY, "seccomp", 0, 0);
+    log_event("unconfined", "what", "system calls", "why", "this kernel has no seccomp filters",
+              (char *)0);
+  }
+#ifndef __SANITIZE_ADDRESS__ /* whose reports go there */
+  close(2);
+#endif
+}

@@ -1,0 +1,157 @@
+/* The confined process that holds the key and the connection.  It does TLS and nothing else; what
+ * it says of the connection goes to the chain as strings that are not trusted there. */
+#include "tls/tls.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { SEED_SIZE = 48 }; /* beyond the strength of anything it is used for */
+
+struct engine {
+  br_ssl_server_context server;
+  unsigned char input[BR_SSL_BUFSIZE_INPUT], output[BR_SSL_BUFSIZE_OUTPUT];
+  struct relay relay;
+};
+
+/* In order of preference: forward secrecy and authenticated encryption only.  For the key's type
+ * BearSSL leaves out the others. */
+static uint16_t const suites_with_aes_hardware[] = {
+    BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+};
+/* BearSSL's AES without hardware runs in constant time, at a third of ChaCha20's speed. */
+static uint16_t const suites_without[] = {
+    BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+};
+
+static bool has_aes_hardware(void) {
+  return (br_aes_x86ni_ctr_get_vtable() && br_ghash_pclmul_get()) || br_aes_pwr8_ctr_get_vtable();
+}
+
+static void set_suites(br_ssl_engine_context *tls) {
+  size_t n = sizeof suites_without / sizeof *suites_without;
+  br_ssl_engine_set_suites(tls, has_aes_hardware() ? suites_with_aes_hardware : suites_without, n);
+  br_ssl_engine_set_default_aes_gcm(tls);
+  br_ssl_engine_set_default_chapol(tls);
+  br_ssl_engine_set_default_ec(tls);
+  br_ssl_engine_set_hash(tls, br_sha256_ID, &br_sha256_vtable);
+  br_ssl_engine_set_hash(tls, br_sha384_ID, &br_sha384_vtable);
+  br_ssl_engine_set_hash(tls, br_sha512_ID, &br_sha512_vtable);
+  br_ssl_engine_set_prf_sha256(tls, br_tls12_sha256_prf);
+  br_ssl_engine_set_prf_sha384(tls, br_tls12_sha384_prf);
+}
+
+static void set_credentials(br_ssl_server_context *server, struct credentials const *c) {
+  br_rsa_private_key const *rsa = br_skey_decoder_get_rsa(&c->key);
+  if (rsa)
+    br_ssl_server_set_single_rsa(server, c->chain, c->chain_length, rsa, BR_KEYTYPE_SIGN, 0,
+                                 br_rsa_pkcs1_sign_get_default());
+  else
+    br_ssl_server_set_single_ec(server, c->chain, c->chain_length, br_skey_decoder_get_ec(&c->key),
+                                BR_KEYTYPE_SIGN, 0, br_ec_get_default(),
+                                br_ecdsa_sign_asn1_get_default());
+}
+
+/* Everything that asks the system for something: randomness, here, for the whole connection. */
+static void engine_prepare(struct engine *e, struct credentials const *credentials) {
+  br_ssl_engine_context *tls = &e->server.eng;
+  unsigned char seed[SEED_SIZE];
+  br_ssl_server_zero(&e->server);
+  br_ssl_engine_set_versions(tls, BR_TLS12, BR_TLS12);
+  br_ssl_engine_set_all_flags(tls, BR_OPT_ENFORCE_SERVER_PREFERENCES | BR_OPT_NO_RENEGOTIATION);
+  set_suites(tls);
+  set_credentials(&e->server, credentials);
+  br_ssl_engine_set_buffers_bidi(tls, e->input, sizeof e->input, e->output, sizeof e->output);
+  if (getentropy(seed, sizeof seed) < 0)
+    log_die_failure(EXIT_TEMPORARY, "getentropy", 0, "the kernel must offer getrandom(2)");
+  br_ssl_engine_inject_entropy(tls, seed, sizeof seed);
+  explicit_bzero(seed, sizeof seed);
+  if (!br_ssl_server_reset(&e->server))
+    log_die(EXIT_TEMPORARY, "tls-failed", "reason", "BearSSL cannot start", (char *)0);
+}
+
+/* A host name as RFC 6066 section 3 means it.  It will be in logs and environments. */
+static bool is_host_name(char const *name) {
+  for (char const *p = name; *p; p++)
+    if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._", *p))
+      return false;
+  return *name;
+}
+
+static void put_fact(char *text, size_t *size, char const *name, char const *value) {
+  size_t n = strlen(name), v = strlen(value);
+  if (n + 1 + v > FACT_MAX) return; /* only a server name can be that long, and none is */
+  memcpy(text + *size, name, n);
+  text[*size + n] = '=';
+  memcpy(text + *size + n + 1, value, v + 1);
+  *size += n + v + 2;
+}
+
+static void send_facts(struct engine const *e, int control) {
+  char text[4 * (FACT_MAX + 1)];
+  size_t size = 0;
+  br_ssl_engine_context const *tls = &e->server.eng;
+  char const *server_name = br_ssl_engine_get_server_name(tls);
+  put_fact(text, &size, "SSL_PROTOCOL", version_name(br_ssl_engine_get_version(tls)));
+  put_fact(text, &size, "SSL_CIPHER", suite_name(tls->session.cipher_suite));
+  if (is_host_name(server_name)) put_fact(text, &size, "SSL_TLS_SNI_SERVERNAME", server_name);
+  text[size++] = 0;
+  send(control, text, size, MSG_NOSIGNAL);
+}
+
+static void send_failure(char const *reason, int control) {
+  char text[FACT_MAX + 1];
+  size_t size = 0;
+  put_fact(text, &size, "SSL_ERROR", reason);
+  send(control, text, size, MSG_NOSIGNAL);
+}
+
+/* `Y` starts TLS and wants the facts, `y` starts TLS; at end of file the chain has gone without. */
+static char await_command(int control) {
+  char command;
+  if (io_read(control, &command, 1, -1) != 1) _exit(0);
+  if (command != 'Y' && command != 'y') _exit(EXIT_REFUSED);
+  return command;
+}
+
+/* The chain writes an answer in one piece or two; a piece must not wait for the peer's
+ * acknowledgement of the one before.  Fails where the connection is not TCP, and then needs not. */
+static void send_at_once(int connection) {
+  int on = 1;
+  setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+noreturn void engine_run(struct engine_settings const *settings, int control, int chain) {
+  static struct engine e;
+  e.relay = (struct relay){.tls = &e.server.eng, .connection = 0, .chain = chain};
+  send_at_once(0);
+  engine_prepare(&e, settings->credentials);
+  engine_confine(settings->uid, settings->gid);
+
+  bool facts_wanted = await_command(control) == 'Y';
+  e.relay.deadline = clock_ms() + settings->handshake_ms;
+  enum relay_state state = relay_handshake(&e.relay);
+  if (state != RELAY_GOING) {
+    if (facts_wanted) send_failure(failure_reason(&e.server, state), control);
+    _exit(EXIT_REFUSED);
+  }
+  if (facts_wanted) send_facts(&e, control);
+  close(control);
+  /* A chain that hung up meanwhile has set a deadline of its own. */
+  if (!e.relay.chain_hung_up) e.relay.deadline = -1;
+  _exit(relay_run(&e.relay) == RELAY_CLOSED ? 0 : EXIT_REFUSED);
+}

@@ -1,0 +1,163 @@
+/* Bytes between the connection and the chain, through BearSSL, which does no input or output of its
+ * own: its state says which of four buffers wait, and we do what poll(2) allows. */
+#include "tls/tls.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { DRAIN_MS = 10000 }; /* for a peer that takes its time with the last bytes and close_notify */
+
+/* What recv(2) has an answer to. */
+enum { READABLE = POLLIN | POLLHUP | POLLERR };
+
+static bool would_block(void) {
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+/* The connection gave bytes, its end, or an error. */
+static enum relay_state read_connection(struct relay *r) {
+  size_t size;
+  unsigned char *buf = br_ssl_engine_recvrec_buf(r->tls, &size);
+  if (!buf) return RELAY_GOING;
+  ssize_t n = recv(r->connection, buf, size, MSG_DONTWAIT);
+  if (n < 0) return would_block() ? RELAY_GOING : RELAY_TRUNCATED;
+  if (!n) return RELAY_TRUNCATED;
+  br_ssl_engine_recvrec_ack(r->tls, (size_t)n);
+  return RELAY_GOING;
+}
+
+static enum relay_state write_connection(struct relay *r) {
+  size_t size;
+  unsigned char *buf = br_ssl_engine_sendrec_buf(r->tls, &size);
+  if (!buf) return RELAY_GOING;
+  ssize_t n = send(r->connection, buf, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (n < 0) return would_block() ? RELAY_GOING : RELAY_TRUNCATED;
+  br_ssl_engine_sendrec_ack(r->tls, (size_t)n);
+  return RELAY_GOING;
+}
+
+static void hung_up(struct relay *r) {
+  if (r->chain_hung_up) return;
+  r->chain_hung_up = true;
+  r->deadline = clock_ms() + DRAIN_MS;
+}
+
+static void read_chain(struct relay *r) {
+  size_t size;
+  unsigned char *buf = br_ssl_engine_sendapp_buf(r->tls, &size);
+  if (!buf || r->chain_ended) return;
+  ssize_t n = recv(r->chain, buf, size, MSG_DONTWAIT);
+  if (n < 0 && would_block()) return;
+  if (n > 0) {
+    br_ssl_engine_sendapp_ack(r->tls, (size_t)n);
+    br_ssl_engine_flush(r->tls, 0); /* nobody promises that more will come */
+    return;
+  }
+  r->chain_ended = true;
+  hung_up(r);
+}
+
+static void write_chain(struct relay *r) {
+  size_t size;
+  unsigned char *buf = br_ssl_engine_recvapp_buf(r->tls, &size);
+  if (!buf) return;
+  ssize_t n = (ssize_t)size; /* nobody is left to read it: thrown away */
+  if (!r->chain_ended) {
+    n = send(r->chain, buf, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0 && would_block()) return;
+    if (n < 0) {
+      hung_up(r);
+      n = (ssize_t)size;
+    }
+  }
+  br_ssl_engine_recvapp_ack(r->tls, (size_t)n);
+}
+
+/* After the chain's last byte comes close_notify, after that the end of the connection's sending
+ * half.  The peer's close_notify or end is then waited for: closing with its bytes unread would
+ * reset the connection and take our last ones from it. */
+static void close_in_order(struct relay *r) {
+  bool sending = br_ssl_engine_current_state(r->tls) & BR_SSL_SENDREC;
+  if (!r->chain_ended || sending || r->finished) return;
+  if (!r->closing) {
+    r->closing = true;
+    br_ssl_engine_close(r->tls);
+  } else {
+    r->finished = true;
+    shutdown(r->connection, SHUT_WR);
+  }
+}
+
+/* Milliseconds for poll; -1 for ever. */
+static int time_left(struct relay const *r) {
+  if (r->deadline < 0) return -1;
+  int64_t left = r->deadline - clock_ms();
+  return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+static void poll_what_matters(struct relay const *r, unsigned int state, struct pollfd fds[2]) {
+  fds[0] = (struct pollfd){.fd = r->connection};
+  if (state & BR_SSL_RECVREC) fds[0].events |= POLLIN;
+  if (state & BR_SSL_SENDREC) fds[0].events |= POLLOUT;
+  fds[1] = (struct pollfd){.fd = r->chain};
+  if (state & BR_SSL_SENDAPP && !r->chain_ended) fds[1].events |= POLLIN;
+  if (state & BR_SSL_RECVAPP) fds[1].events |= POLLOUT;
+  /* A hang-up is reported without being asked for: once is enough, again and again would spin. */
+  if (r->chain_hung_up && !fds[1].events) fds[1].fd = -1;
+}
+
+/* One wait and what it allows; what that leads to is tried at once, which saves a wait for nearly
+ * every record. */
+static enum relay_state step(struct relay *r) {
+  struct pollfd fds[2];
+  close_in_order(r);
+  unsigned int state = br_ssl_engine_current_state(r->tls);
+  if (state & BR_SSL_CLOSED) return br_ssl_engine_last_error(r->tls) ? RELAY_FAILED : RELAY_CLOSED;
+  poll_what_matters(r, state, fds);
+  int ready = poll(fds, 2, time_left(r));
+  if (ready < 0) return errno == EINTR ? RELAY_GOING : RELAY_FAILED;
+  if (!ready) return RELAY_TIMEOUT;
+
+  enum relay_state result = RELAY_GOING;
+  if (fds[1].revents & (POLLHUP | POLLERR)) hung_up(r);
+  if (fds[1].events & POLLIN && fds[1].revents & READABLE) read_chain(r);
+  if (fds[0].events & POLLIN && fds[0].revents & READABLE) result = read_connection(r);
+  /* Gone in both directions while we wait for the chain: no more can come of it. */
+  else if (fds[0].revents & (POLLHUP | POLLERR))
+    result = RELAY_TRUNCATED;
+  if (result != RELAY_GOING) return result;
+  write_chain(r);
+  return write_connection(r);
+}
+
+static bool is_established(struct relay const *r) {
+  return br_ssl_engine_current_state(r->tls) & (BR_SSL_SENDAPP | BR_SSL_RECVAPP);
+}
+
+enum relay_state relay_handshake(struct relay *r) {
+  enum relay_state state = RELAY_GOING;
+  while (state == RELAY_GOING && !is_established(r)) state = step(r);
+  return state;
+}
+
+/* The client has said goodbye in form, so what the program still writes is for nobody (RFC 5246
+ * section 7.2.1).  But it shall read to the end what came before, not die of a broken pipe. */
+static void let_chain_finish(struct relay *r) {
+  char discarded[4096];
+  int64_t deadline = clock_ms() + DRAIN_MS;
+  if (r->chain_ended) return;
+  close(r->connection);
+  shutdown(r->chain, SHUT_WR);
+  while (io_read(r->chain, discarded, sizeof discarded, deadline) > 0)
+    ;
+}
+
+enum relay_state relay_run(struct relay *r) {
+  enum relay_state state = RELAY_GOING;
+  while (state == RELAY_GOING) state = step(r);
+  if (state == RELAY_CLOSED) let_chain_finish(r);
+  return state;
+}

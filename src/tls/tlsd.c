@@ -1,0 +1,175 @@
+/* tlsd: TLS before, or on request of, the next program of the chain.  See tlsd(8).
+ * This process goes on down the chain; a confined one beside it (engine.c) does TLS. */
+#include "tls/tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <skalibs/sgetopt.h>
+
+enum {
+  HANDSHAKE_SECONDS = 30, /* for the slowest honest client on the worst network */
+  HANDSHAKE_SECONDS_MAX = 3600,
+  GRACE_MS = 2000, /* the engine keeps the time; this is for an engine that does not */
+};
+
+/* Sockets, one end ours, the other the engine's. */
+struct link {
+  int ours, theirs;
+};
+
+static noreturn void die_usage(void) {
+  log_die(EXIT_MISUSE, "usage", "synopsis", "tlsd [-n] prog...", (char *)0);
+}
+
+static noreturn void die_no_connection(void) {
+  log_die(EXIT_MISUSE, "no-connection", "why", "descriptors 0 and 1 are not one socket", "remedy",
+          "run tlsd under tcpserver or s6-tcpserver", (char *)0);
+}
+
+static noreturn void die_no_user(void) {
+  log_die(EXIT_MISUSE, "bad-setting", "name", "TLS_UID, TLS_GID", "why",
+          "root must not speak TLS to strangers", "remedy",
+          "set them to an unprivileged user of tlsd's own", (char *)0);
+}
+
+static noreturn void die_no_certificate(void) {
+  log_die(EXIT_MISUSE, "bad-setting", "name", "TLS_CERTFILE", "why", "not set", "remedy",
+          "name a PEM file with certificate and key; mkimapdcert(8) makes one", (char *)0);
+}
+
+static char const *setting_path(char const *name) {
+  char const *value = getenv(name);
+  return value && *value ? value : 0;
+}
+
+/* The id in the variable `own`, or else in the one that envuidgid sets. */
+static uint64_t setting_id(char const *own, char const *common) {
+  uint64_t id = setting_number(own, 0, 1, UINT32_MAX - 1);
+  return id ? id : setting_number(common, 0, 1, UINT32_MAX - 1);
+}
+
+static void load_settings(struct engine_settings *s) {
+  char const *certfile = setting_path("TLS_CERTFILE");
+  if (!certfile) die_no_certificate();
+  if (!geteuid()) {
+    s->uid = (uid_t)setting_id("TLS_UID", "UID");
+    s->gid = (gid_t)setting_id("TLS_GID", "GID");
+    if (!s->uid || !s->gid) die_no_user();
+  }
+  s->handshake_ms = 1000 * (int)setting_number("TLS_HANDSHAKE_TIMEOUT", HANDSHAKE_SECONDS, 1,
+                                               HANDSHAKE_SECONDS_MAX);
+  credentials_load(s->credentials, certfile, setting_path("TLS_PRIVATE_KEYFILE"));
+}
+
+static void check_connection(void) {
+  struct stat in, out;
+  if (!fd_is_socket(0) || fstat(0, &in) < 0 || fstat(1, &out) < 0) die_no_connection();
+  if (in.st_dev != out.st_dev || in.st_ino != out.st_ino) die_no_connection();
+}
+
+static struct link link_make(void) {
+  int fds[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
+    log_die_failure(EXIT_TEMPORARY, "socketpair", 0, "raise the limit of open files");
+  struct link l = {fd_move_high(fds[0]), fd_move_high(fds[1])};
+  if (l.ours < 0 || l.theirs < 0)
+    log_die_failure(EXIT_TEMPORARY, "dup", 0, "raise the limit of open files");
+  return l;
+}
+
+/* Leaves open 0 (the connection), 2 (until confined), and its ends of the links, now 3 and 4. */
+static noreturn void engine_begin(struct engine_settings const *s, int control, int chain) {
+  close(1);
+  if (dup2(control, 3) < 0 || dup2(chain, 4) < 0) _exit(EXIT_TEMPORARY);
+  fd_close_from(5);
+  engine_run(s, 3, 4);
+}
+
+/* Forked twice: the engine is init's child, and no program of the chain finds a zombie. */
+static void engine_start(struct engine_settings const *s, int control, int chain) {
+  int status;
+  pid_t between = fork();
+  if (between < 0) log_die_failure(EXIT_TEMPORARY, "fork", 0, "raise the limit of processes");
+  if (!between) {
+    pid_t engine = fork();
+    if (engine < 0) log_die_failure(EXIT_TEMPORARY, "fork", 0, "raise the limit of processes");
+    if (!engine) engine_begin(s, control, chain);
+    _exit(0);
+  }
+  while (waitpid(between, &status, 0) < 0)
+    if (errno != EINTR) log_die_failure(EXIT_TEMPORARY, "waitpid", 0, 0);
+  if (status) _exit(EXIT_TEMPORARY);
+}
+
+static noreturn void die_handshake(char const *reason) {
+  log_die(EXIT_REFUSED, "tls-failed", "ip", getenv("TCPREMOTEIP"), "reason", reason, (char *)0);
+}
+
+static void exports_or_die(int r) {
+  if (r < 0) log_die_failure(EXIT_TEMPORARY, "setenv", 0, "raise the memory limit of the service");
+}
+
+/* Implicit TLS: the handshake is over before the next program runs, which finds TLS's inside on 0
+ * and 1 and the facts in its environment. */
+static void handshake(struct engine_settings const *s, int control, int chain) {
+  static struct facts f;
+  if (send(control, "Y", 1, MSG_NOSIGNAL) != 1) die_handshake("TLS engine did not start");
+  if (facts_read(&f, control, clock_ms() + s->handshake_ms + GRACE_MS) < 0)
+    die_handshake(errno == EPROTO      ? "TLS engine misbehaved"
+                  : errno == ETIMEDOUT ? "handshake timed out"
+                                       : "TLS engine ended");
+  if (f.error) die_handshake(f.error);
+  log_event("tls", "ip", getenv("TCPREMOTEIP"), "protocol", facts_get(&f, "SSL_PROTOCOL"), "cipher",
+            facts_get(&f, "SSL_CIPHER"), "sni", facts_get(&f, "SSL_TLS_SNI_SERVERNAME"), (char *)0);
+  exports_or_die(facts_export(&f));
+  if (dup2(chain, 0) < 0 || dup2(chain, 1) < 0) log_die_failure(EXIT_TEMPORARY, "dup2", 0, 0);
+}
+
+static void export_descriptor(char const *name, int fd) {
+  char number[21];
+  if (fd < 0 || fd_close_on_exec(fd, false) < 0)
+    log_die_failure(EXIT_TEMPORARY, "dup", 0, "raise the limit of open files");
+  exports_or_die(setenv(name, log_number(number, (uint64_t)fd), 1));
+}
+
+/* UCSPI-TLS: the next program starts TLS when it wants. */
+static void offer(int control, int chain) {
+  export_descriptor("SSLCTLFD", control);
+  export_descriptor("SSLREADFD", chain);
+  export_descriptor("SSLWRITEFD", fcntl(chain, F_DUPFD, chain));
+}
+
+int main(int argc, char *const *argv) {
+  static struct credentials credentials;
+  struct engine_settings settings = {.credentials = &credentials};
+  subgetopt options = SUBGETOPT_ZERO;
+  bool on_request = false;
+  log_init("tlsd");
+  for (int o; (o = subgetopt_r(argc, (char const *const *)argv, "n", &options)) >= 0;) {
+    if (o != 'n') die_usage();
+    on_request = true;
+  }
+  argv += options.ind;
+  if (!*argv) die_usage();
+  check_connection();
+  load_settings(&settings);
+
+  struct link control = link_make(), chain = link_make();
+  engine_start(&settings, control.theirs, chain.theirs);
+  credentials_wipe(&credentials);
+  close(control.theirs);
+  close(chain.theirs);
+  facts_unset();
+  if (on_request)
+    offer(control.ours, chain.ours);
+  else
+    handshake(&settings, control.ours, chain.ours);
+  execvp(*argv, argv);
+  log_die_failure(errno == ENOENT ? EXIT_MISUSE : EXIT_TEMPORARY, "exec", *argv,
+                  "check the command line after tlsd, and PATH");
+}
