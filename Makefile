@@ -19,9 +19,9 @@ ALL_CPPFLAGS = -D_POSIX_C_SOURCE=200809L -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE \
 ALL_CFLAGS = -std=c11 $(WARN) $(WERROR) $(CFLAGS)
 
 # Libraries: one directory each under src/, in the order a linker wants them.
-LIBS = imap base
+LIBS = message imap base
 AUTH_PROGRAMS = 
-TOOLS = conf2env
+TOOLS = conf2env charsetd
 PROGRAMS = tlsd $(TOOLS)
 
 lib_sources = $(filter-out $(AUTH_PROGRAMS:%=src/auth/%.c),$(wildcard src/$(1)/*.c))

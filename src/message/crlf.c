@@ -1,0 +1,93 @@
+/* Ranges of a file in wire form: every line end is CRLF.  A bare CR stays as it is; a NUL, which no
+ * IMAP string may hold, becomes 0x80, so that sizes stay true. */
+#include "message/internal.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+ssize_t message_read_at(int fd, char *buf, size_t size, uint64_t offset) {
+  size_t done = 0;
+  while (done < size) {
+    ssize_t n = pread(fd, buf + done, size - done, (off_t)(offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return -1;
+    if (!n) break;
+    done += (size_t)n;
+  }
+  return (ssize_t)done;
+}
+
+/* Exactly the bytes asked for, or EIO: the file is shorter than somebody promised. */
+static int read_exactly(int fd, char *buf, size_t size, uint64_t offset) {
+  ssize_t n = message_read_at(fd, buf, size, offset);
+  if (n < 0) return -1;
+  if ((size_t)n == size) return 0;
+  errno = EIO;
+  return -1;
+}
+
+static size_t chunk_size(uint64_t at, uint64_t end) {
+  return end - at < READ_CHUNK ? (size_t)(end - at) : READ_CHUNK;
+}
+
+/* LFs that no CR precedes; *last is the byte before the data, then its last one. */
+static size_t count_bare_lf(char const *data, size_t size, char *last) {
+  size_t bare = 0;
+  char const *end = data + size;
+  for (char const *at = data; (at = memchr(at, '\n', (size_t)(end - at))); at++)
+    bare += (at > data ? at[-1] : *last) != '\r';
+  *last = end[-1];
+  return bare;
+}
+
+int message_wire_size(int fd, uint64_t start, uint64_t end, uint64_t *wire) {
+  char buf[READ_CHUNK], last = 0;
+  *wire = end > start ? end - start : 0;
+  for (uint64_t at = start; at < end;) {
+    size_t size = chunk_size(at, end);
+    if (read_exactly(fd, buf, size, at) < 0) return -1;
+    *wire += count_bare_lf(buf, size, &last);
+    at += size;
+  }
+  return 0;
+}
+
+/* Writes the wire form to out, which has room for twice the size. */
+static size_t to_wire(char const *data, size_t size, char *last, char *out) {
+  char *o = out;
+  for (char const *at = data, *end = data + size; at < end;) {
+    char const *lf = memchr(at, '\n', (size_t)(end - at));
+    size_t n = (size_t)((lf ? lf : end) - at);
+    memcpy(o, at, n);
+    o += n;
+    if (n) *last = at[n - 1];
+    if (!lf) break;
+    if (*last != '\r') *o++ = '\r';
+    *o++ = *last = '\n';
+    at = lf + 1;
+  }
+  return (size_t)(o - out);
+}
+
+int message_copy_wire(int fd, uint64_t start, uint64_t end, uint64_t skip, uint64_t count,
+                      message_sink *sink, void *context) {
+  char buf[READ_CHUNK], wire[2 * READ_CHUNK], last = 0;
+  for (uint64_t at = start; at < end && count;) {
+    size_t size = chunk_size(at, end);
+    if (read_exactly(fd, buf, size, at) < 0) return -1;
+    at += size;
+    size_t n = to_wire(buf, size, &last, wire);
+    if (skip >= n) {
+      skip -= n;
+      continue;
+    }
+    char *from = wire + skip;
+    n -= (size_t)skip;
+    skip = 0;
+    if (n > count) n = (size_t)count;
+    count -= n;
+    replace_nuls(from, n);
+    if (!sink(context, from, n)) break;
+  }
+  return 0;
+}

@@ -1,0 +1,85 @@
+/* Comparison without case: i;unicode-casemap (RFC 5051), as near as utf8proc comes.
+ *
+ * A character becomes its titlecase (the simple, one-to-one mapping), then its decomposition, and
+ * what that gives is treated likewise.  As in the RFC, Hangul syllables stay whole (UnicodeData.txt
+ * lists no decomposition for them) and combining marks are not reordered.  Two differences: the
+ * Unicode version is utf8proc's, and CR is left out. */
+#include "message/internal.h"
+
+#include <utf8proc.h>
+
+enum { DECOMPOSED_MAX = 32 }; /* U+FDFA is the longest, with 18 */
+
+static void append_character(stralloc *out, utf8proc_int32_t c) {
+  utf8proc_uint8_t utf8[4];
+  sa_add(out, (char *)utf8, (size_t)utf8proc_encode_char(c, utf8));
+}
+
+static bool is_hangul_syllable(utf8proc_int32_t c) {
+  return c >= 0xac00 && c <= 0xd7a3;
+}
+
+static void fold_character(stralloc *out, utf8proc_int32_t c) {
+  c = utf8proc_totitle(c);
+  utf8proc_int32_t parts[DECOMPOSED_MAX];
+  utf8proc_ssize_t n = 0;
+  if (!is_hangul_syllable(c))
+    n = utf8proc_decompose_char(c, parts, DECOMPOSED_MAX, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT, 0);
+  if (n <= 0 || n > DECOMPOSED_MAX) {
+    append_character(out, c);
+    return;
+  }
+  for (utf8proc_ssize_t i = 0; i < n; i++) append_character(out, utf8proc_totitle(parts[i]));
+}
+
+/* Upper case, CR left out; returns how much was ASCII. */
+static size_t fold_ascii(stralloc *out, char const *text, size_t size) {
+  char *at = sa_room(out, size), *start = at;
+  size_t i;
+  for (i = 0; i < size && !(text[i] & 0x80); i++) {
+    unsigned char c = (unsigned char)text[i];
+    *at = (char)(c - ((unsigned char)(c - 'a') < 26 ? 32 : 0));
+    at += c != '\r';
+  }
+  out->len += (size_t)(at - start);
+  return i;
+}
+
+void casemap_fold(stralloc *out, char const *text, size_t size) {
+  while (size) {
+    size_t n = fold_ascii(out, text, size);
+    text += n, size -= n;
+    while (size && *text & 0x80) {
+      utf8proc_int32_t c;
+      utf8proc_ssize_t step =
+          utf8proc_iterate((utf8proc_uint8_t const *)text, (utf8proc_ssize_t)size, &c);
+      if (step > 0)
+        fold_character(out, c);
+      else
+        sa_putc(out, *text), step = 1;
+      text += step, size -= (size_t)step;
+    }
+  }
+}
+
+static bool is_utf8(char const *text, size_t size) {
+  while (size) {
+    utf8proc_int32_t c;
+    utf8proc_ssize_t step =
+        utf8proc_iterate((utf8proc_uint8_t const *)text, (utf8proc_ssize_t)size, &c);
+    if (step <= 0) return false;
+    text += step, size -= (size_t)step;
+  }
+  return true;
+}
+
+struct message_needle *message_needle_new(char const *utf8, size_t size, struct arena *arena) {
+  if (!is_utf8(utf8, size)) return 0;
+  stralloc folded = STRALLOC_ZERO;
+  casemap_fold(&folded, utf8, size);
+  struct message_needle *needle = arena_alloc(arena, sizeof *needle);
+  needle->text = arena_copy(arena, folded.s ? folded.s : "", folded.len);
+  needle->size = folded.len;
+  stralloc_free(&folded);
+  return needle;
+}

@@ -1,0 +1,113 @@
+/* What the files of this library share and nobody else sees. */
+#ifndef MESSAGE_INTERNAL_H
+#define MESSAGE_INTERNAL_H
+
+#include "message/message.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* Buffer for reading a file: large enough that the system call is lost in the noise, small enough
+ * to stay in the cache. */
+enum { READ_CHUNK = 32 * 1024 };
+
+/* What stands for a NUL, which no IMAP string may hold (RFC 3501 section 9, CHAR8): same size, so
+ * that every offset stays true. */
+#define NUL_SUBSTITUTE ((char)0x80)
+
+static inline bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static inline bool same_name(char const *a, size_t size, char const *b) {
+  return strlen(b) == size && !strncasecmp(a, b, size);
+}
+
+/* ---- string.c ---- */
+/* Append, or end the process as arena_alloc does when memory is gone. */
+void sa_add(stralloc *, char const *data, size_t size);
+void sa_puts(stralloc *, char const *string);
+void sa_putc(stralloc *, char c);
+/* Room for `size` bytes more; returns where they go.  The caller adds to len what it wrote. */
+char *sa_room(stralloc *, size_t size);
+void replace_nuls(char *data, size_t size);
+/* An IMAP nstring: NIL for null, else quoted, or a literal where that cannot be. */
+void nstring_put(stralloc *, char const *string_or_null);
+void nstring_put_n(stralloc *, char const *string, size_t size);
+void sa_put_number(stralloc *, uint64_t);
+
+/* ---- file reading, crlf.c ---- */
+/* pread of up to size bytes, again after EINTR; fewer only at the end of the file. */
+ssize_t message_read_at(int fd, char *buf, size_t size, uint64_t offset);
+
+/* ---- header.c ---- */
+/* Removes folding and outer blanks; a NUL-ended copy in the arena. */
+char *field_unfold(char const *value, size_t size, struct arena *);
+
+/* ---- parameter.c ---- */
+/* Blanks, line ends and comments (RFC 5322 section 3.2.2). */
+char const *skip_blanks_and_comments(char const *at, char const *end);
+/* A token (RFC 2045 section 5.1), perhaps empty; *at moves behind it. */
+char *take_token(char const **at, char const *end, struct arena *);
+/* The parameters that follow a content type or disposition. */
+struct message_param *params_parse(char const *at, char const *end, struct arena *);
+char const *param_value(struct message_param const *, char const *name);
+/* A list of tokens between commas; null-ended, null if there is none. */
+char const **languages_parse(char const *value, size_t size, struct arena *);
+
+/* ---- transfer.c: decoding as a stream; zero-initialised but for encoding ---- */
+enum { QP_HELD_MAX = 80 }; /* RFC 2045 section 6.7: no line is longer than 76 */
+enum transfer_encoding { TRANSFER_IDENTITY, TRANSFER_BASE64, TRANSFER_QUOTED_PRINTABLE };
+struct transfer {
+  enum transfer_encoding encoding;
+  uint32_t bits;          /* base64: what has come of four characters */
+  unsigned int nbits;     /* base64: how many bits of it */
+  char held[QP_HELD_MAX]; /* quoted-printable: an unfinished escape, or blanks at a line's end */
+  size_t nheld;
+};
+enum transfer_encoding transfer_by_name(char const *name_or_null);
+/* Appends what `size` more bytes decode to; last: and what was held. */
+void transfer_decode(struct transfer *, stralloc *out, char const *data, size_t size, bool last);
+
+/* ---- charset.c: converting as a stream ---- */
+enum charset_kind {
+  CHARSET_LENIENT, /* US-ASCII and undeclared: UTF-8, whatever is not taken for ISO-8859-1 */
+  CHARSET_UTF8,
+  CHARSET_LATIN1,
+  CHARSET_LATIN9,
+  CHARSET_WINDOWS_1252,
+  CHARSET_FOREIGN, /* charsetd's */
+  CHARSET_UNKNOWN,
+};
+enum { CHARSET_NAME_MAX = 64 }; /* IANA allows 40; aliases with //TRANSLIT and such are refused */
+struct charset {
+  enum charset_kind kind;
+  char name[CHARSET_NAME_MAX + 1];
+  bool started; /* CHARSET_FOREIGN: charsetd knows of this text */
+  char tail[4]; /* CHARSET_UTF8, _LENIENT: a character's first bytes */
+  size_t ntail;
+};
+/* False, and then kind is CHARSET_UNKNOWN, if nobody here knows the name. */
+bool charset_open(struct charset *, char const *name);
+void charset_convert(struct charset *, stralloc *out, char const *data, size_t size, bool last);
+
+/* ---- helper.c: charsetd's side that runs in this process ---- */
+bool helper_knows(char const *charset);
+/* first: a new text begins.  False if charsetd failed; nothing was appended. */
+bool helper_convert(char const *charset, bool first, bool last, stralloc *out, char const *data,
+                    size_t size);
+
+/* ---- find.c ---- */
+bool bytes_hold(char const *data, size_t size, char const *wanted, size_t wanted_size);
+
+/* ---- fold.c: i;unicode-casemap (RFC 5051), as far as utf8proc goes ---- */
+/* Appends the folded form of whole UTF-8 characters; bytes that are none are kept.  CR is left out,
+ * so that line ends compare equal whatever the file has. */
+void casemap_fold(stralloc *out, char const *utf8, size_t size);
+
+struct message_needle {
+  char const *text; /* folded */
+  size_t size;
+};
+
+#endif

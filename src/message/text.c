@@ -1,0 +1,140 @@
+/* Searching in what a reader of the message would see: transfer encodings and charsets decoded,
+ * without regard to case.  Text parts of every subtype count, HTML as its source; so do message
+ * parts that are no message/rfc822 (delivery reports), and multiparts without usable boundary.  All
+ * buffers are of fixed size, but for one header at a time (MESSAGE_MAX_HEADER). */
+#include "message/internal.h"
+
+struct search {
+  int fd;
+  bool with_header;
+  struct message_needle const *needle;
+  stralloc folded; /* the end of what was searched, and what is to be searched next */
+  stralloc utf8, decoded;
+};
+
+/* A new text begins: nothing is found across its start. */
+static void begin_text(struct search *s) {
+  s->folded.len = 0;
+}
+
+/* More of the text, whole characters of UTF-8. */
+static bool search_more(struct search *s, char const *utf8, size_t size) {
+  if (!size) return false;
+  casemap_fold(&s->folded, utf8, size);
+  if (bytes_hold(s->folded.s, s->folded.len, s->needle->text, s->needle->size)) return true;
+  size_t keep = s->needle->size - 1;
+  if (s->folded.len > keep) {
+    memmove(s->folded.s, s->folded.s + s->folded.len - keep, keep);
+    s->folded.len = keep;
+  }
+  return false;
+}
+
+/* Header text is bounded, so it is decoded as a whole. */
+static bool search_value(struct search *s, char const *value, size_t size) {
+  struct arena arena = {0};
+  char const *unfolded = field_unfold(value, size, &arena);
+  s->utf8.len = 0;
+  message_decode_words(&s->utf8, unfolded, strlen(unfolded));
+  arena_release(&arena);
+  begin_text(s);
+  return search_more(s, s->utf8.s, s->utf8.len);
+}
+
+static void end_search(struct search *s) {
+  stralloc_free(&s->folded);
+  stralloc_free(&s->utf8);
+  stralloc_free(&s->decoded);
+}
+
+bool message_value_matches(struct message_needle const *needle, char const *value, size_t size) {
+  if (!needle->size) return true;
+  struct search s = {.needle = needle};
+  bool found = search_value(&s, value, size);
+  end_search(&s);
+  return found;
+}
+
+/* Each field on its own, name included, so that `Subject: word` is found. */
+static bool search_fields(struct search *s, char const *header, size_t size) {
+  struct message_field f;
+  for (size_t at = 0; message_next_field(header, size, &at, &f);)
+    if (search_value(s, f.field, f.field_size)) return true;
+  return false;
+}
+
+static int search_body(struct search *s, uint64_t start, uint64_t end, struct transfer transfer,
+                       struct charset charset) {
+  char buf[READ_CHUNK];
+  begin_text(s);
+  for (uint64_t at = start; at < end;) {
+    size_t want = end - at < sizeof buf ? (size_t)(end - at) : sizeof buf;
+    ssize_t n = message_read_at(s->fd, buf, want, at);
+    if (n < 0) return -1;
+    at += (uint64_t)n;
+    bool last = at >= end || !n;
+    s->decoded.len = s->utf8.len = 0;
+    transfer_decode(&transfer, &s->decoded, buf, (size_t)n, last);
+    charset_convert(&charset, &s->utf8, s->decoded.s, s->decoded.len, last);
+    if (search_more(s, s->utf8.s, s->utf8.len)) return 1;
+    if (!n) break;
+  }
+  return 0;
+}
+
+/* What goes beyond MESSAGE_MAX_HEADER counts as text. */
+static int search_header(struct search *s, struct message_part const *p) {
+  size_t size = p->body_start - p->header_start < MESSAGE_MAX_HEADER
+                    ? (size_t)(p->body_start - p->header_start)
+                    : MESSAGE_MAX_HEADER;
+  struct arena arena = {0};
+  char *header = arena_alloc(&arena, size + 1);
+  ssize_t n = message_read_at(s->fd, header, size, p->header_start);
+  int found = n < 0 ? -1 : 0;
+  if (n > 0) {
+    replace_nuls(header, (size_t)n);
+    found = search_fields(s, header, (size_t)n);
+  }
+  arena_release(&arena);
+  if (found || p->header_start + size == p->body_start) return found;
+  return search_body(s, p->header_start + size, p->body_start, (struct transfer){0},
+                     (struct charset){.kind = CHARSET_LENIENT});
+}
+
+static bool is_text(struct message_part const *p) {
+  return !strcasecmp(p->type, "text") || !strcasecmp(p->type, "message") ||
+         !strcasecmp(p->type, "multipart");
+}
+
+/* The body of a part without parts. */
+static int search_leaf(struct search *s, struct message_part const *p) {
+  struct transfer transfer = {.encoding = transfer_by_name(p->encoding)};
+  struct charset charset;
+  char const *name = param_value(p->params, "charset");
+  if (!charset_open(&charset, name && *name ? name : "us-ascii")) charset.kind = CHARSET_LENIENT;
+  return search_body(s, p->body_start, p->end, transfer, charset);
+}
+
+/* Not recursive: a tree may be deep. */
+static struct message_part const *next_part(struct message_part const *p) {
+  if (p->child) return p->child;
+  while (p && !p->next) p = p->parent;
+  return p ? p->next : 0;
+}
+
+static int search_part(struct search *s, struct message_part const *p) {
+  int found = s->with_header ? search_header(s, p) : 0;
+  if (found || p->is_multipart || p->is_message || !is_text(p)) return found;
+  return search_leaf(s, p);
+}
+
+int message_text_matches(int fd, struct message_part const *root, bool with_header,
+                         struct message_needle const *needle) {
+  if (!needle->size) return 1;
+  struct search s = {.fd = fd, .with_header = with_header, .needle = needle};
+  int found = 0;
+  for (struct message_part const *p = root; p && !found; p = next_part(p))
+    found = search_part(&s, p);
+  end_search(&s);
+  return found;
+}
