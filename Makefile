@@ -1,4 +1,4 @@
-# chainmail: see README.md.  Targets: all check demo install clean lint.
+# chainmail: see README.md.  Targets: all check demo bench install clean lint.
 # Variables: PREFIX, DESTDIR, B (where objects go), SANITIZE=1, WERROR=-Werror.
 
 PREFIX = /usr/local/chainmail
@@ -19,10 +19,10 @@ ALL_CPPFLAGS = -D_POSIX_C_SOURCE=200809L -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE \
 ALL_CFLAGS = -std=c11 $(WARN) $(WERROR) $(CFLAGS)
 
 # Libraries: one directory each under src/, in the order a linker wants them.
-LIBS = message imap base
-AUTH_PROGRAMS = 
-TOOLS = conf2env charsetd
-PROGRAMS = tlsd $(TOOLS)
+LIBS = message imap auth base
+AUTH_PROGRAMS = authpwd authuserdb
+TOOLS = conf2env charsetd makeuserdb userdbpw
+PROGRAMS = tlsd imaplogin $(AUTH_PROGRAMS) $(TOOLS)
 
 lib_sources = $(filter-out $(AUTH_PROGRAMS:%=src/auth/%.c),$(wildcard src/$(1)/*.c))
 objects = $(patsubst %.c,$(B)/%.o,$(1))
@@ -92,6 +92,10 @@ lint:
 demo:
 	scripts/demo
 
+# The same commands to this server and to Dovecot, side by side: N=100000 messages, RUNS=3, ONLY=regex.
+bench: all
+	CHAINMAIL_BIN=$(CURDIR)/$(B)/bin N="$(or $(N),100000)" RUNS="$(or $(RUNS),3)" ONLY="$(or $(ONLY),.)" tests/bench/bench
+
 PAGES = $(wildcard doc/*.[1578])
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/conf $(DESTDIR)$(PREFIX)/service \
@@ -103,6 +107,6 @@ install: all
 clean:
 	rm -rf build build-san
 
-.PHONY: all check unit-tests lint demo install clean
+.PHONY: all check unit-tests lint demo bench install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -1,0 +1,140 @@
+/* A module's whole life: credentials in, verdict out.  What is the same for every module and every
+ * verdict is here; what only the accepted user sees is in account.c. */
+#include "auth/auth.h"
+#include "base/base.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_CHECKPASSWORD_MISUSE = 2 }; /* checkpassword's own code for it */
+
+struct run {
+  struct auth_module const *module;
+  struct chain chain;
+  struct credentials_buffer buffer;
+  struct auth_credentials credentials;
+  char user[CREDENTIALS_MAX]; /* outlives the rest, which is wiped */
+  struct auth_account account;
+};
+
+static void log_verdict(struct run const *r, char const *event, char const *reason) {
+  log_event(event, "user", r->credentials.user, "ip", getenv("TCPREMOTEIP"), "reason", reason,
+            (char *)0);
+}
+
+static void set_verdict(char const *verdict) {
+  if (setenv("IMAPLOGIN_VERDICT", verdict, 1) < 0)
+    log_die_failure(EXIT_TEMPORARY, "set IMAPLOGIN_VERDICT", 0, "raise the memory limit");
+}
+
+/* The credentials are on their way to the next module and no longer here. */
+static noreturn void pass_on(struct run *r) {
+  bool to_module = r->chain.next < r->chain.program;
+  int failed = to_module ? credentials_pass(&r->buffer) : 0;
+  int saved = errno;
+  credentials_wipe(&r->buffer);
+  if (!failed) chain_next(&r->chain);
+  errno = saved;
+  log_failure("pass the credentials on", 0, 0);
+  set_verdict("temporary");
+  chain_return(&r->chain);
+}
+
+static noreturn void accept_user(struct run *r, char const *reason) {
+  (void)reason;
+  credentials_wipe(&r->buffer);
+  account_become(&r->account, r->module->name, &r->chain);
+}
+
+static noreturn void decline(struct run *r, char const *reason) {
+  log_verdict(r, "declined", reason);
+  if (!r->chain.imaplogin) _Exit(EXIT_REFUSED);
+  pass_on(r);
+}
+
+static noreturn void refuse(struct run *r, char const *reason) {
+  log_verdict(r, "refused", reason);
+  credentials_wipe(&r->buffer);
+  if (!r->chain.imaplogin) _Exit(EXIT_REFUSED);
+  set_verdict("refused");
+  chain_return(&r->chain);
+}
+
+static noreturn void postpone(struct run *r, char const *reason) {
+  log_verdict(r, "unavailable", reason);
+  if (!r->chain.imaplogin) _Exit(EXIT_TEMPORARY);
+  set_verdict("temporary");
+  pass_on(r);
+}
+
+/* None of them returns. */
+static void (*const conclusions[])(struct run *, char const *reason) = {
+    [AUTH_ACCEPT] = accept_user,
+    [AUTH_DECLINE] = decline,
+    [AUTH_REFUSE] = refuse,
+    [AUTH_TEMPORARY] = postpone,
+};
+
+/* What cannot be read cannot be passed on either: no other module is asked. */
+static noreturn void die_credentials(struct run *r, char const *reason) {
+  credentials_wipe(&r->buffer);
+  log_event("unavailable", "ip", getenv("TCPREMOTEIP"), "reason", reason, (char *)0);
+  if (!r->chain.imaplogin) _Exit(EXIT_CHECKPASSWORD_MISUSE);
+  set_verdict("temporary");
+  chain_return(&r->chain);
+}
+
+static noreturn void die_usage(struct run const *r) {
+  log_event("misconfigured", "why", "no program after the modules", "remedy",
+            "say: imaplogin authuserdb authpwd imapd Maildir", (char *)0);
+  _Exit(r->chain.imaplogin ? EXIT_MISUSE : EXIT_CHECKPASSWORD_MISUSE);
+}
+
+static bool knows_mechanism(struct auth_module const *m, char const *mechanism) {
+  if (!mechanism) return !m->no_passwords;
+  for (char const *const *known = m->mechanisms; known && *known; known++)
+    if (!strcmp(*known, mechanism)) return true;
+  return false;
+}
+
+/* Descriptor 3 stays as it is, for the next module. */
+static noreturn void decline_unread(struct run *r) {
+  log_verdict(r, "declined", "unknown-mechanism");
+  if (!r->chain.imaplogin) _Exit(EXIT_REFUSED);
+  chain_next(&r->chain);
+}
+
+static void read_credentials(struct run *r) {
+  struct auth_credentials *c = &r->credentials;
+  if (credentials_read(&r->buffer) < 0)
+    die_credentials(r, errno == EBADF      ? "no-descriptor-3"
+                       : errno == EMSGSIZE ? "oversized-credentials"
+                                           : "unreadable-credentials");
+  if (!credentials_parse(&r->buffer, !r->chain.imaplogin, c)) {
+    c->user = 0;
+    die_credentials(r, "malformed-credentials");
+  }
+  c->user = strcpy(r->user, c->user); /* no larger than the buffer it comes from */
+  char const *authzid = getenv("AUTHZID");
+  c->authzid = authzid && *authzid && strcmp(authzid, c->user) ? authzid : 0;
+}
+
+noreturn void auth_run(int argc, char **argv, struct auth_module const *module) {
+  static struct run r; /* not on the stack: wiped where it is, and never copied */
+  (void)argc;
+  log_init(module->name);
+  privilege_protect_memory();
+  r.module = module;
+  if (!chain_open(&r.chain, argv)) die_usage(&r);
+  r.credentials.mechanism = getenv("AUTHMECH");
+  if (!knows_mechanism(module, r.credentials.mechanism)) decline_unread(&r);
+  read_credentials(&r);
+  struct auth_result result = {AUTH_DECLINE, "unknown-user"};
+  if (r.credentials.authzid && !module->authzid)
+    result.reason = "authorization-identity";
+  else if (*r.credentials.user)
+    result = module->verify(&r.credentials, &r.account);
+  conclusions[result.verdict](&r, result.reason);
+  abort();
+}

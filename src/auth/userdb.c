@@ -1,0 +1,107 @@
+/* userdb(5): one record, `field=value|field=value...`, as text and as data of the cdb alike.  Files
+ * are userdb_file.c's matter. */
+#include "auth/auth.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <skalibs/types.h>
+
+static bool has_control(char const *s) {
+  for (; *s; s++)
+    if ((unsigned char)*s < ' ' || *s == 0x7f) return true;
+  return false;
+}
+
+char const *userdb_get(struct userdb_record const *r, char const *name) {
+  for (size_t i = 0; i < r->count; i++)
+    if (!strcmp(r->fields[i].name, name)) return r->fields[i].value;
+  return 0;
+}
+
+/* A field without `=` is one whose value is empty, as for Courier. */
+static char const *add_field(struct userdb_record *r, char *field) {
+  if (!*field) return 0; /* `||`, or a bar at the end: Courier's tools leave these */
+  char *value = strchr(field, '=');
+  if (value)
+    *value++ = 0;
+  else
+    value = field + strlen(field);
+  if (!*field) return "a field has no name";
+  if (userdb_get(r, field)) return "a field is there twice";
+  if (r->count == USERDB_FIELDS_MAX) return "more than 64 fields";
+  r->fields[r->count++] = (struct userdb_field){field, value};
+  return 0;
+}
+
+char const *userdb_split(char *text, struct userdb_record *r) {
+  r->count = 0;
+  if (has_control(text)) return "a control character (a carriage return, a second tab?)";
+  while (text) {
+    char *bar = strchr(text, '|');
+    if (bar) *bar++ = 0;
+    char const *problem = add_field(r, text);
+    if (problem) return problem;
+    text = bar;
+  }
+  return 0;
+}
+
+/* UINT32_MAX is (uid_t)-1, which means "nobody in particular" to chown and setreuid. */
+static bool scan_id(char const *s, uint32_t *id) {
+  return s && uint320_scan(s, id) && *id < UINT32_MAX;
+}
+
+static char const *filled(char const *s) {
+  return s && *s ? s : 0;
+}
+
+char const *userdb_account(struct userdb_record const *r, struct auth_account *a) {
+  uint32_t uid, gid;
+  if (!scan_id(userdb_get(r, "uid"), &uid)) return "uid= is missing or no number";
+  if (!scan_id(userdb_get(r, "gid"), &gid)) return "gid= is missing or no number";
+  a->uid = uid;
+  a->gid = gid;
+  a->home = userdb_get(r, "home");
+  if (!a->home || *a->home != '/') return "home= is missing or does not begin with /";
+  a->shell = filled(userdb_get(r, "shell"));
+  a->maildir = filled(userdb_get(r, "mail"));
+  a->options = filled(userdb_get(r, "options"));
+  return 0;
+}
+
+/* `$kind$...`, a DES hash, or something that locks the account: never the password itself. */
+static bool looks_hashed(char const *s) {
+  static char const des[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  enum { DES_SIZE = 13 };
+  if (!*s || *s == '!' || *s == '*') return true;
+  if (*s == '$') return strchr(s + 1, '$');
+  return strlen(s) == DES_SIZE && strspn(s, des) == DES_SIZE;
+}
+
+static char const *check_name(char const *name) {
+  if (!*name) return "no name before the tab";
+  if (*name == '#') return "a name that begins with #, which makes the line a comment";
+  if (strlen(name) > USERDB_NAME_MAX) return "the name is longer than 255 bytes";
+  if (has_control(name) || strpbrk(name, " |"))
+    return "a blank, bar or control character in the name";
+  return 0;
+}
+
+char const *userdb_check(char const *name, char *fields) {
+  static char const *const hashes[] = {"imappw", "systempw"};
+  struct userdb_record r;
+  struct auth_account a;
+  char const *problem = check_name(name);
+  if (!problem && strlen(fields) > USERDB_RECORD_MAX)
+    problem = "the fields are longer than 4000 bytes";
+  if (!problem) problem = userdb_split(fields, &r);
+  if (!problem) problem = userdb_account(&r, &a);
+  if (problem) return problem;
+  if (!a.uid) return "uid=0: root has no mail session; give mail for root to a user";
+  for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++) {
+    char const *hash = userdb_get(&r, hashes[i]);
+    if (hash && !looks_hashed(hash))
+      return "the password is not hashed (or its hash is of no known form): use userdbpw";
+  }
+  return 0;
+}

@@ -1,0 +1,65 @@
+/* How many connections of one address may be before login at once.  A place is a locked byte of one
+ * file, which stays empty: the lock belongs to an open file (Linux OFD locks) that only the parser
+ * has, and goes when the parser does, however it ends.  Nothing needs cleaning up.  Not for
+ * sessions, and no memory of failures. */
+#define _GNU_SOURCE /* F_OFD_SETLK */
+#include "login/login.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PLACES = 256 }; /* bytes for each address, which bounds max */
+
+/* Distinct for each IPv4 address; IPv6 by /64, which is what one customer has, mixed down to 54
+ * bits, so that two networks share places only by a rare chance. */
+static uint64_t address_number(char const *text) {
+  unsigned char a[16];
+  uint64_t n = 0;
+  if (inet_pton(AF_INET, text, a) == 1) {
+    for (size_t i = 0; i < 4; i++) n = n << 8 | a[i];
+    return n;
+  }
+  if (inet_pton(AF_INET6, text, a) != 1) return 0;
+  for (size_t i = 0; i < 8; i++) n = n << 8 | a[i];
+  n *= UINT64_C(0x9e3779b97f4a7c15);
+  return (n >> 10) | UINT64_C(1) << 32;
+}
+
+#ifdef F_OFD_SETLK
+static int lock_byte(int fd, off_t offset) {
+  struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
+  return fcntl(fd, F_OFD_SETLK, &l);
+}
+#else
+static int lock_byte(int fd, off_t offset) {
+  (void)fd;
+  (void)offset;
+  errno = ENOSYS;
+  return -1;
+}
+#endif
+
+static int lock_any(int fd, char const *address, unsigned int max) {
+  off_t first = (off_t)(address_number(address) * PLACES);
+  for (unsigned int i = 0; i < max && i < PLACES; i++) {
+    if (!lock_byte(fd, first + (off_t)i)) return 0;
+    if (errno != EAGAIN && errno != EACCES) return -1;
+  }
+  errno = EAGAIN;
+  return -1;
+}
+
+int slot_take(char const *path, char const *address, unsigned int max) {
+  int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0) return -1;
+  fd = fd_move_high(fd);
+  if (fd < 0) return -1;
+  if (!lock_any(fd, address, max)) return fd;
+  int saved = errno;
+  close(fd);
+  errno = saved;
+  return -1;
+}

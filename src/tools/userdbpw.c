@@ -1,0 +1,297 @@
+/* userdbpw: sets a user's password in the user database's text, or prints a hash; see userdbpw(8).
+ * Compiling and the text's format are src/auth's matter. */
+#include "auth/auth.h"
+#include "base/base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum {
+  PASSWORD_MAX = 511, /* crypt(3) takes no more */
+  LINE_ROOM = USERDB_NAME_MAX + 1 + USERDB_RECORD_MAX + PASSWORD_HASH_MAX + 32
+};
+
+struct job {
+  char const *prefix; /* of the hash: which kind */
+  char *account;      /* uid:gid:home of a user to add; null */
+  char const *user;
+  char path[PATH_MAX]; /* of the text; no symbolic link, which replacing would destroy */
+  char hash[PASSWORD_HASH_MAX];
+  char *text; /* as it was */
+  size_t size;
+};
+
+static noreturn void die_usage(void) {
+  log_die(EXIT_MISUSE, "usage", "why", "userdbpw [-bs] [-a uid:gid:home] [text user]", (char *)0);
+}
+
+static noreturn void die_refused(struct job const *j, char const *why, char const *remedy) {
+  log_die(EXIT_REFUSED, "refused", "file", *j->path ? j->path : 0, "user", j->user, "why", why,
+          "remedy", remedy, (char *)0);
+}
+
+/* ---- the password ---- */
+
+static struct termios terminal;
+
+static void restore_terminal(int signal_number) {
+  tcsetattr(0, TCSAFLUSH, &terminal);
+  _exit(128 + signal_number);
+}
+
+static void hide_input(void) {
+  static int const deadly[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+  for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++) signal(deadly[i], restore_terminal);
+  struct termios hidden = terminal;
+  hidden.c_lflag &= (tcflag_t)~ECHO;
+  tcsetattr(0, TCSAFLUSH, &hidden);
+}
+
+/* One line of standard input without its newline, byte by byte: what follows is not ours. */
+static void read_line(struct job const *j, char password[PASSWORD_MAX + 1]) {
+  size_t size = 0;
+  for (;;) {
+    char c;
+    ssize_t r = io_read(0, &c, 1, -1);
+    if (r < 0) log_die_failure(EXIT_TEMPORARY, "read the password", "standard input", 0);
+    if (!r || c == '\n') break;
+    if (!c) die_refused(j, "a NUL in the password", 0);
+    if (size == PASSWORD_MAX) die_refused(j, "a password of more than 511 bytes", 0);
+    password[size++] = c;
+  }
+  password[size] = 0;
+  if (!size) die_refused(j, "an empty password", "give one line on standard input");
+}
+
+static void prompt(char const *words) {
+  if (write(2, words, strlen(words)) < 0) _exit(EXIT_TEMPORARY);
+}
+
+static void read_password(struct job const *j, char password[PASSWORD_MAX + 1]) {
+  char again[PASSWORD_MAX + 1];
+  if (!isatty(0) || tcgetattr(0, &terminal) < 0) {
+    read_line(j, password);
+    return;
+  }
+  hide_input();
+  prompt("Password: ");
+  read_line(j, password);
+  prompt("\nAgain: ");
+  read_line(j, again);
+  prompt("\n");
+  tcsetattr(0, TCSAFLUSH, &terminal);
+  if (strcmp(password, again)) die_refused(j, "the two passwords differ", "try again");
+  explicit_bzero(again, sizeof again);
+}
+
+static void make_hash(struct job *j) {
+  char password[PASSWORD_MAX + 1];
+  read_password(j, password);
+  int r = password_hash(password, j->prefix, j->hash);
+  explicit_bzero(password, sizeof password);
+  if (r < 0) _exit(EXIT_TEMPORARY);
+}
+
+/* ---- the text ---- */
+
+struct line {
+  char bytes[LINE_ROOM];
+  size_t size;
+};
+
+static void put(struct job const *j, struct line *l, char const *bytes, size_t size) {
+  if (size >= sizeof l->bytes - l->size) die_refused(j, "the line is too long", 0);
+  memcpy(l->bytes + l->size, bytes, size);
+  l->size += size;
+  l->bytes[l->size] = 0;
+}
+
+static void put_string(struct job const *j, struct line *l, char const *s) {
+  put(j, l, s, strlen(s));
+}
+
+static bool is_field(char const *field, size_t size, char const *name) {
+  size_t n = strlen(name);
+  return size >= n && !memcmp(field, name, n) && (size == n || field[n] == '=');
+}
+
+static size_t field_size(char const *field, char const *end) {
+  char const *bar = memchr(field, '|', (size_t)(end - field));
+  return (size_t)((bar ? bar : end) - field);
+}
+
+static bool has_field(char const *fields, char const *end, char const *name) {
+  for (char const *f = fields; f < end; f += field_size(f, end) + 1)
+    if (is_field(f, field_size(f, end), name)) return true;
+  return false;
+}
+
+static void put_field(struct job const *j, struct line *l, char const *field, size_t size) {
+  if (l->bytes[l->size - 1] != '\t') put(j, l, "|", 1);
+  put(j, l, field, size);
+}
+
+/* The fields with the password changed or added; all else stays as it is and where it is. */
+static void put_fields(struct job const *j, struct line *l, char const *fields, char const *end) {
+  char const *name = has_field(fields, end, "imappw") ? "imappw" : "systempw";
+  char password[sizeof "systempw=" + PASSWORD_HASH_MAX];
+  bool done = false;
+  int password_size = snprintf(password, sizeof password, "%s=%s", name, j->hash);
+  for (char const *f = fields; f < end; f += field_size(f, end) + 1) {
+    bool old = is_field(f, field_size(f, end), name);
+    if (!old)
+      put_field(j, l, f, field_size(f, end));
+    else if (!done)
+      put_field(j, l, password, (size_t)password_size);
+    done |= old;
+  }
+  if (!done) put_field(j, l, password, (size_t)password_size);
+}
+
+static void check_line(struct job const *j, struct line const *l) {
+  char copy[LINE_ROOM];
+  memcpy(copy, l->bytes, l->size + 1);
+  char *tab = strchr(copy, '\t');
+  *tab = 0;
+  char const *problem = userdb_check(copy, tab + 1);
+  if (problem) die_refused(j, problem, "correct the user's line first");
+}
+
+static void begin_line(struct job const *j, struct line *l) {
+  l->size = 0;
+  put_string(j, l, j->user);
+  put(j, l, "\t", 1);
+}
+
+static void make_line(struct job const *j, struct line *l, char const *fields, char const *end) {
+  begin_line(j, l);
+  put_fields(j, l, fields, end);
+  check_line(j, l);
+}
+
+/* `uid:gid:home` as fields. */
+static void make_new_line(struct job const *j, struct line *l) {
+  struct line fields = {.size = 0};
+  char *uid = j->account, *gid = strchr(uid, ':');
+  char *home = gid ? strchr(gid + 1, ':') : 0;
+  if (!home) die_usage();
+  *gid++ = 0;
+  *home++ = 0;
+  if (strchr(home, '|')) die_refused(j, "a bar in the home directory's name", 0);
+  char const *const parts[] = {"uid=", uid, "|gid=", gid, "|home=", home};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) put_string(j, &fields, parts[i]);
+  make_line(j, l, fields.bytes, fields.bytes + fields.size);
+}
+
+/* The user's line in the text, null if there is none. */
+static char const *find_user(struct job const *j, size_t *size) {
+  size_t n = strlen(j->user);
+  char const *line, *end = j->text + j->size;
+  for (char const *next = j->text; userdb_line(&next, end, &line, size);)
+    if (*size > n && !memcmp(line, j->user, n) && line[n] == '\t') return line;
+  return 0;
+}
+
+/* The new text, from malloc. */
+static char *make_text(struct job *j, size_t *size) {
+  struct line l;
+  size_t old_size = 0;
+  char *text = malloc(j->size + sizeof l.bytes + 2);
+  if (!text) log_die_failure(EXIT_TEMPORARY, "read", j->path, 0);
+  char const *old = find_user(j, &old_size);
+  if (old && j->account) die_refused(j, "this user is there already", "leave -a out");
+  if (!old && !j->account) die_refused(j, "no such user", "add one with -a uid:gid:home");
+  if (old)
+    make_line(j, &l, old + strlen(j->user) + 1, old + old_size);
+  else
+    make_new_line(j, &l);
+  size_t before = old ? (size_t)(old - j->text) : j->size;
+  size_t after = old ? j->size - before - old_size : 0;
+  char *p = text;
+  memcpy(p, j->text, before);
+  p += before;
+  if (before && p[-1] != '\n') *p++ = '\n';
+  memcpy(p, l.bytes, l.size);
+  p += l.size;
+  memcpy(p, j->text + j->size - after, after);
+  p += after;
+  if (p[-1] != '\n') *p++ = '\n';
+  *size = (size_t)(p - text);
+  return text;
+}
+
+/* ---- the files ---- */
+
+static void replace_text(struct job const *j, struct stat const *old, char const *text,
+                         size_t size) {
+  if (file_replace(AT_FDCWD, j->path, 0600, text, size) < 0)
+    log_die_failure(EXIT_TEMPORARY, "replace", j->path, 0);
+  if (old->st_uid != geteuid() && chown(j->path, old->st_uid, old->st_gid) < 0)
+    log_failure("give back to its owner", j->path, "chown it");
+}
+
+/* The new text and the cdb beside it, if there is one: first everything is prepared, then both
+ * change. */
+static void store(struct job const *j, struct stat const *old, char const *text, size_t size) {
+  char cdb[PATH_MAX + sizeof ".cdb"];
+  snprintf(cdb, sizeof cdb, "%s.cdb", j->path);
+  char *temporary = access(cdb, F_OK) ? 0 : userdb_temporary(cdb);
+  int built = temporary ? userdb_build(text, size, j->path, temporary) : 0;
+  if (built > 0) die_refused(j, "other lines of the text are wrong", "correct them first");
+  if (built < 0) log_die_failure(EXIT_TEMPORARY, "write", temporary, 0);
+  replace_text(j, old, text, size);
+  if (!temporary)
+    log_event("updated", "file", j->path, "user", j->user, "remedy",
+              "compile it with makeuserdb for this to take effect", (char *)0);
+  else if (userdb_install(temporary, cdb) < 0)
+    log_die_failure(EXIT_TEMPORARY, "replace", cdb, "run makeuserdb");
+  free(temporary);
+}
+
+static void set_password(struct job *j, char const *path) {
+  struct stat st;
+  size_t size;
+  if (!realpath(path, j->path))
+    log_die_failure(EXIT_TEMPORARY, "open", path, "create it, mode 0600");
+  make_hash(j);
+  int lock = userdb_open(j->path, true); /* kept to the end of the process */
+  if (lock < 0) log_die_failure(EXIT_TEMPORARY, "open and lock", j->path, 0);
+  if (file_read(AT_FDCWD, j->path, USERDB_TEXT_MAX, &j->text, &j->size) < 0)
+    log_die_failure(EXIT_TEMPORARY, "read", j->path, 0);
+  if (fstat(lock, &st) < 0) log_die_failure(EXIT_TEMPORARY, "stat", j->path, 0);
+  char *text = make_text(j, &size);
+  store(j, &st, text, size);
+  free(text);
+  free(j->text);
+}
+
+int main(int argc, char **argv) {
+  static struct job j = {.prefix = "$y$"};
+  log_init("userdbpw");
+  privilege_protect_memory();
+  opterr = 0;
+  for (int option; (option = getopt(argc, argv, "bsa:")) != -1;) switch (option) {
+    case 'b': j.prefix = "$2b$"; break;
+    case 's': j.prefix = "$6$"; break;
+    case 'a': j.account = optarg; break;
+    default: die_usage();
+    }
+  argc -= optind;
+  argv += optind;
+  if (argc != 2 && (argc || j.account)) die_usage();
+  if (argc) {
+    j.user = argv[1];
+    set_password(&j, argv[0]);
+    return 0;
+  }
+  make_hash(&j);
+  return puts(j.hash) < 0 || fflush(stdout) ? EXIT_TEMPORARY : 0;
+}
