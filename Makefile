@@ -19,10 +19,10 @@ ALL_CPPFLAGS = -D_POSIX_C_SOURCE=200809L -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE \
 ALL_CFLAGS = -std=c11 $(WARN) $(WERROR) $(CFLAGS)
 
 # Libraries: one directory each under src/, in the order a linker wants them.
-LIBS = message imap auth base
+LIBS = store maildir message imap auth base
 AUTH_PROGRAMS = authpwd authuserdb
-TOOLS = conf2env charsetd makeuserdb userdbpw
-PROGRAMS = tlsd imaplogin $(AUTH_PROGRAMS) $(TOOLS)
+TOOLS = conf2env maildirmake makeuserdb userdbpw charsetd
+PROGRAMS = tlsd imaplogin imapd $(AUTH_PROGRAMS) $(TOOLS)
 
 lib_sources = $(filter-out $(AUTH_PROGRAMS:%=src/auth/%.c),$(wildcard src/$(1)/*.c))
 objects = $(patsubst %.c,$(B)/%.o,$(1))

@@ -133,6 +133,7 @@ enum {
 
 /* All of these take what they parse and return true; on false p->error says what was expected, and
  * the position is unspecified. */
+enum { IMAP_TAG_MAX = 100 }; /* clients use under 20; it is repeated in every answer */
 bool imap_parse_tag(struct imap_parser *, char **tag); /* 1*<any ASTRING-CHAR except "+"> */
 bool imap_parse_space(struct imap_parser *);
 bool imap_parse_end(struct imap_parser *); /* CRLF; a bare LF is taken for one */

@@ -178,7 +178,11 @@ bool imap_parse_nstring(struct imap_parser *p, struct imap_bytes *out) {
 /* ---- words ---- */
 
 bool imap_parse_tag(struct imap_parser *p, char **tag) {
-  return parse_run_text(p, is_tag_char, "Tag expected", tag);
+  struct imap_bytes bytes;
+  if (!parse_run(p, is_tag_char, "Tag expected", &bytes)) return false;
+  if (bytes.size > IMAP_TAG_MAX) return imap_parse_fail(p, "Tag too long");
+  *tag = bytes.data;
+  return true;
 }
 
 bool imap_parse_atom(struct imap_parser *p, char **atom) {

@@ -30,6 +30,16 @@ static void bytes(parse_bytes *parse, char const *input, char const *want) {
   wire_free(w);
 }
 
+static void test_tag_length(void) {
+  char tag[200] = "";
+  for (int i = 0; i < IMAP_TAG_MAX; i++) strcat(tag, "t");
+  char input[202];
+  snprintf(input, sizeof input, "%s ", tag);
+  token(imap_parse_tag, input, tag);
+  snprintf(input, sizeof input, "%st ", tag);
+  token(imap_parse_tag, input, 0);
+}
+
 static void test_words(void) {
   token(imap_parse_tag, "a1.[]x NOOP", "a1.[]x");
   token(imap_parse_tag, "a+b NOOP", "a");
@@ -359,6 +369,7 @@ static void test_dates(void) {
 
 int main(void) {
   test_words();
+  test_tag_length();
   test_strings();
   test_nil();
   test_nul();

@@ -1,0 +1,196 @@
+/* Whether a message matches a search key (RFC 3501 section 6.4.4).  What a key needs of the message
+ * is got when it is first needed, and kept for the keys after it. */
+#include "imapd/search.h"
+
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+/* ---- what is known of the message ---- */
+
+static bool got_facts(struct search_subject *m) {
+  if (m->has_facts) return true;
+  if (m->error != STORE_OK) return false;
+  struct session *s = m->session;
+  m->error = folder_facts(s->folder, m->seq, m->facts_wanted, &s->message, &m->facts);
+  m->has_facts = m->error == STORE_OK;
+  return m->has_facts;
+}
+
+static bool got_file(struct search_subject *m) {
+  if (m->error != STORE_OK) return false;
+  if (m->fd >= 0) return true;
+  struct session *s = m->session;
+  m->error = folder_message(s->folder, m->seq, &m->fd);
+  if (m->error == STORE_OK && message_parse_file(m->fd, &s->message, &m->root) < 0)
+    m->error = message_unreadable(s, m->seq);
+  return m->error == STORE_OK;
+}
+
+static unsigned int flags_of(struct search_subject const *m) {
+  return folder_flags(m->session->folder, m->seq);
+}
+
+/* ---- keys made of keys ---- */
+
+bool match_all(struct search_subject *m, struct search_key const *key) {
+  (void)m;
+  (void)key;
+  return true;
+}
+
+bool match_list(struct search_subject *m, struct search_key const *key) {
+  for (struct search_key const *k = key->child; k; k = k->next)
+    if (!k->match(m, k)) return false;
+  return true;
+}
+
+bool match_not(struct search_subject *m, struct search_key const *key) {
+  return !key->child->match(m, key->child);
+}
+
+bool match_or(struct search_subject *m, struct search_key const *key) {
+  for (struct search_key const *k = key->child; k; k = k->next)
+    if (k->match(m, k)) return true;
+  return false;
+}
+
+/* ---- keys of the view ---- */
+
+bool match_seqs(struct search_subject *m, struct search_key const *key) {
+  return set_contains(&key->seqs, m->seq);
+}
+
+bool match_flags_set(struct search_subject *m, struct search_key const *key) {
+  return flags_of(m) & key->flags;
+}
+
+bool match_flags_unset(struct search_subject *m, struct search_key const *key) {
+  return !(flags_of(m) & key->flags);
+}
+
+bool match_new(struct search_subject *m, struct search_key const *key) {
+  (void)key;
+  return (flags_of(m) & (FLAG_RECENT | FLAG_SEEN)) == FLAG_RECENT;
+}
+
+bool match_old(struct search_subject *m, struct search_key const *key) {
+  (void)key;
+  return !(flags_of(m) & FLAG_RECENT);
+}
+
+bool match_keyword(struct search_subject *m, struct search_key const *key) {
+  return key->keyword >= 0 &&
+         folder_has_keyword(m->session->folder, m->seq, (unsigned int)key->keyword);
+}
+
+bool match_no_keyword(struct search_subject *m, struct search_key const *key) {
+  return !match_keyword(m, key);
+}
+
+/* ---- dates and sizes ---- */
+
+static bool received(struct search_subject *m, int32_t *day) {
+  time_t t;
+  if (m->error != STORE_OK) return false;
+  m->error = folder_internal_date(m->session->folder, m->seq, &t);
+  if (m->error == STORE_OK) *day = day_of_time(t);
+  return m->error == STORE_OK;
+}
+
+bool match_before(struct search_subject *m, struct search_key const *key) {
+  int32_t day;
+  return received(m, &day) && day < key->day;
+}
+
+bool match_on(struct search_subject *m, struct search_key const *key) {
+  int32_t day;
+  return received(m, &day) && day == key->day;
+}
+
+bool match_since(struct search_subject *m, struct search_key const *key) {
+  int32_t day;
+  return received(m, &day) && day >= key->day;
+}
+
+/* A message without a date that can be read was sent on no day. */
+static bool sent(struct search_subject *m, int32_t *day) {
+  if (!got_facts(m)) return false;
+  char const *date =
+      message_header_get(m->facts.header, m->facts.header_size, "Date", &m->session->message);
+  time_t t;
+  return date && message_parse_date(date, strlen(date), &t, day);
+}
+
+bool match_sent_before(struct search_subject *m, struct search_key const *key) {
+  int32_t day;
+  return sent(m, &day) && day < key->day;
+}
+
+bool match_sent_on(struct search_subject *m, struct search_key const *key) {
+  int32_t day;
+  return sent(m, &day) && day == key->day;
+}
+
+bool match_sent_since(struct search_subject *m, struct search_key const *key) {
+  int32_t day;
+  return sent(m, &day) && day >= key->day;
+}
+
+bool match_larger(struct search_subject *m, struct search_key const *key) {
+  return got_facts(m) && m->facts.size > key->size;
+}
+
+bool match_smaller(struct search_subject *m, struct search_key const *key) {
+  return got_facts(m) && m->facts.size < key->size;
+}
+
+/* ---- text ---- */
+
+static bool field_matches(struct message_field const *field, struct search_key const *key,
+                          size_t name_size) {
+  if (field->name_size != name_size || strncasecmp(field->name, key->field, name_size))
+    return false;
+  return !key->needle || message_value_matches(key->needle, field->value, field->value_size);
+}
+
+/* With an empty string: that there is such a field. */
+bool match_header(struct search_subject *m, struct search_key const *key) {
+  if (!got_facts(m)) return false;
+  struct message_field field;
+  size_t name_size = strlen(key->field);
+  for (size_t at = 0; message_next_field(m->facts.header, m->facts.header_size, &at, &field);)
+    if (field_matches(&field, key, name_size)) return true;
+  return false;
+}
+
+static bool text_matches(struct search_subject *m, struct search_key const *key, bool with_header) {
+  if (!key->needle) return true;
+  if (!got_file(m)) return false;
+  int matches = message_text_matches(m->fd, m->root, with_header, key->needle);
+  if (matches < 0) m->error = message_unreadable(m->session, m->seq);
+  return matches > 0;
+}
+
+bool match_body(struct search_subject *m, struct search_key const *key) {
+  return text_matches(m, key, false);
+}
+
+bool match_text(struct search_subject *m, struct search_key const *key) {
+  return text_matches(m, key, true);
+}
+
+/* ---- the message ---- */
+
+bool search_matches(struct search_subject *m, struct search_key const *key, uint32_t seq,
+                    enum store_error *error) {
+  m->seq = seq;
+  m->has_facts = false;
+  m->fd = -1;
+  m->error = STORE_OK;
+  bool matches = key->match(m, key) && m->error == STORE_OK;
+  if (m->fd >= 0) close(m->fd);
+  if (m->session->message.blocks) arena_release(&m->session->message);
+  *error = m->error;
+  return matches;
+}

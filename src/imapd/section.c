@@ -1,0 +1,256 @@
+/* FETCH's BODY[...] items (RFC 3501 section 6.4.5): which part of a message, and its bytes.
+ *
+ *   section         = "[" [section-spec] "]"
+ *   section-spec    = section-msgtext / (section-part ["." section-text])
+ *   section-msgtext = "HEADER" / "HEADER.FIELDS" [".NOT"] SP header-list / "TEXT"
+ *   section-part    = nz-number *("." nz-number)
+ *   section-text    = section-msgtext / "MIME"
+ *   header-list     = "(" header-fld-name *(SP header-fld-name) ")"
+ */
+#include "imapd/fetch.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+enum {
+  SECTION_DEPTH_MAX = 2 * MESSAGE_MAX_DEPTH, /* deeper ones cannot exist */
+  SECTION_FIELDS_MAX = 1000,                 /* clients ask for a few dozen */
+};
+
+static struct {
+  char const *name;
+  enum message_section_kind kind;
+} const section_texts[] = {
+    {"HEADER", SECTION_HEADER},
+    {"HEADER.FIELDS", SECTION_HEADER_FIELDS},
+    {"HEADER.FIELDS.NOT", SECTION_HEADER_FIELDS_NOT},
+    {"TEXT", SECTION_TEXT},
+    {"MIME", SECTION_MIME},
+};
+enum { SECTION_TEXTS = sizeof section_texts / sizeof *section_texts };
+
+/* ---- parsing ---- */
+
+static bool has_fields(struct message_section const *section) {
+  return section->kind == SECTION_HEADER_FIELDS || section->kind == SECTION_HEADER_FIELDS_NOT;
+}
+
+static bool parse_field_names(struct session *s, struct message_section *section) {
+  size_t capacity = 0;
+  if (!imap_parse_space(&s->parser) || !imap_parse_char(&s->parser, '(')) return false;
+  for (;;) {
+    struct imap_bytes name;
+    if (!imap_parse_astring(&s->parser, &name)) return false;
+    if (section->nfields == SECTION_FIELDS_MAX)
+      return imap_parse_fail(&s->parser, "Too many header fields");
+    section->fields = arena_grow(&s->arena, section->fields, &capacity, section->nfields + 1,
+                                 sizeof *section->fields);
+    section->fields[section->nfields++] = name.data;
+    if (imap_parse_peek(&s->parser) == ')') return imap_parse_char(&s->parser, ')');
+    if (!imap_parse_space(&s->parser)) return false;
+  }
+}
+
+/* One part number, at *text; moves behind it and its dot. */
+static bool take_part_number(struct session *s, char const **text, uint32_t *number) {
+  char const *p = *text;
+  uint64_t n = 0;
+  for (; *p >= '0' && *p <= '9' && n <= UINT32_MAX; p++) n = n * 10 + (uint64_t)(*p - '0');
+  if (!n || n > UINT32_MAX) return imap_parse_fail(&s->parser, "Part numbers begin with 1");
+  if (*p == '.' && p[1])
+    p++;
+  else if (*p)
+    return imap_parse_fail(&s->parser, "Part number expected");
+  *text = p;
+  *number = (uint32_t)n;
+  return true;
+}
+
+static bool take_path(struct session *s, char const **text, struct message_section *section) {
+  size_t capacity = 0;
+  while (**text >= '0' && **text <= '9') {
+    uint32_t number = 0;
+    if (!take_part_number(s, text, &number)) return false;
+    if (section->depth == SECTION_DEPTH_MAX)
+      return imap_parse_fail(&s->parser, "Part nested too deep");
+    section->path =
+        arena_grow(&s->arena, section->path, &capacity, section->depth + 1, sizeof *section->path);
+    section->path[section->depth++] = number;
+  }
+  return true;
+}
+
+static bool take_text(struct session *s, char const *text, struct message_section *section) {
+  if (!*text) return true;
+  for (size_t i = 0; i < SECTION_TEXTS; i++) {
+    if (strcasecmp(text, section_texts[i].name)) continue;
+    section->kind = section_texts[i].kind;
+    if (section->kind == SECTION_MIME && !section->depth) break;
+    return true;
+  }
+  return imap_parse_fail(&s->parser, "Unknown section");
+}
+
+static bool parse_spec(struct session *s, struct message_section *section) {
+  char *word;
+  section->kind = SECTION_ALL;
+  if (imap_parse_peek(&s->parser) == ']') return true;
+  if (!imap_parse_word(&s->parser, &word)) return false;
+  char const *text = word;
+  return take_path(s, &text, section) && take_text(s, text, section) &&
+         (!has_fields(section) || parse_field_names(s, section));
+}
+
+static bool parse_partial(struct session *s, struct fetch_item *item) {
+  if (imap_parse_peek(&s->parser) != '<') return true;
+  item->partial = true;
+  return imap_parse_char(&s->parser, '<') && imap_parse_number(&s->parser, &item->offset) &&
+         imap_parse_char(&s->parser, '.') && imap_parse_nz_number(&s->parser, &item->count) &&
+         imap_parse_char(&s->parser, '>');
+}
+
+bool section_parse(struct session *s, struct fetch_item *item) {
+  return imap_parse_char(&s->parser, '[') && parse_spec(s, &item->section) &&
+         imap_parse_char(&s->parser, ']') && parse_partial(s, item);
+}
+
+/* ---- finding ---- */
+
+/* How much of a message the sections ask to be understood. */
+enum need { NEED_NOTHING, NEED_HEADER, NEED_TREE };
+
+static enum need need_of(struct message_section const *section) {
+  if (section->depth) return NEED_TREE;
+  return section->kind == SECTION_ALL ? NEED_NOTHING : NEED_HEADER;
+}
+
+static enum need most_needed(struct fetch const *f) {
+  enum need most = NEED_NOTHING;
+  for (size_t i = 0; i < f->n; i++) {
+    if (f->items[i].kind != FETCH_SECTION) continue;
+    enum need need = need_of(&f->items[i].section);
+    if (need > most) most = need;
+  }
+  return most;
+}
+
+static int parse_as_needed(struct session *s, enum need need, int fd, struct message_part **root) {
+  *root = 0;
+  switch (need) {
+  case NEED_HEADER: return message_parse_header(fd, &s->message, root);
+  case NEED_TREE: return message_parse_file(fd, &s->message, root);
+  default: return 0;
+  }
+}
+
+/* The message's whole, and its text, need no MIME tree. */
+static int find_one(struct session *s, int fd, uint64_t size, struct message_part const *root,
+                    struct message_section const *section, struct message_extent *extent) {
+  bool whole = section->kind == SECTION_ALL;
+  if (section->depth || (!whole && section->kind != SECTION_TEXT))
+    return message_section_find(fd, root, section, &s->message, extent);
+  *extent =
+      (struct message_extent){.exists = true, .start = whole ? 0 : root->body_start, .end = size};
+  if (extent->start > size) extent->start = size;
+  return message_wire_size(fd, extent->start, extent->end, &extent->wire);
+}
+
+static int find_all(struct session *s, struct fetch const *f, struct fetched *got) {
+  struct message_part *root;
+  struct stat st;
+  if (fstat(got->fd, &st) < 0 || parse_as_needed(s, most_needed(f), got->fd, &root) < 0) return -1;
+  for (size_t i = 0; i < f->n; i++)
+    if (f->items[i].kind == FETCH_SECTION && find_one(s, got->fd, (uint64_t)st.st_size, root,
+                                                      &f->items[i].section, &got->extents[i]) < 0)
+      return -1;
+  return 0;
+}
+
+/* From the cached header: a root that has nothing but that. */
+static bool find_in_header(struct session *s, struct fetch const *f, struct fetched *got) {
+  struct facts const *facts = &got->facts;
+  struct message_part const root = {.header = facts->header, .header_size = facts->header_size};
+  if (!f->headers_only || facts->header_size >= MESSAGE_MAX_HEADER) return false;
+  for (size_t i = 0; i < f->n; i++)
+    if (f->items[i].kind == FETCH_SECTION &&
+        message_section_find(-1, &root, &f->items[i].section, &s->message, &got->extents[i]) < 0)
+      return false;
+  return true;
+}
+
+enum store_error section_find(struct session *s, uint32_t seq, struct fetch const *f,
+                              struct fetched *got) {
+  if (find_in_header(s, f, got)) return STORE_OK;
+  enum store_error error = folder_message(s->folder, seq, &got->fd);
+  if (error != STORE_OK) return error;
+  return find_all(s, f, got) < 0 ? message_unreadable(s, seq) : STORE_OK;
+}
+
+/* ---- putting ---- */
+
+/* The section as the client wrote it, canonical in case. */
+static void put_spec(struct session *s, struct message_section const *section) {
+  for (size_t i = 0; i < section->depth; i++) {
+    if (i) imap_puts(&s->out, ".");
+    imap_put_number(&s->out, section->path[i]);
+  }
+  for (size_t i = 0; i < SECTION_TEXTS; i++) {
+    if (section->kind != section_texts[i].kind) continue;
+    if (section->depth) imap_puts(&s->out, ".");
+    imap_puts(&s->out, section_texts[i].name);
+  }
+  if (!has_fields(section)) return;
+  for (size_t i = 0; i < section->nfields; i++) {
+    imap_puts(&s->out, i ? " " : " (");
+    imap_put_astring(&s->out, section->fields[i]);
+  }
+  imap_puts(&s->out, ")");
+}
+
+static void put_item_name(struct session *s, struct fetch_item const *item) {
+  imap_puts(&s->out, item->name);
+  if (strcmp(item->name, "BODY")) return;
+  imap_puts(&s->out, "[");
+  put_spec(s, &item->section);
+  imap_puts(&s->out, "]");
+  if (!item->partial) return;
+  imap_puts(&s->out, "<");
+  imap_put_number(&s->out, item->offset);
+  imap_puts(&s->out, ">");
+}
+
+static bool put_chunk(void *context, char const *data, size_t size) {
+  struct imap_output *out = context;
+  imap_put(out, data, size);
+  return !out->failed;
+}
+
+/* After the literal's size has been promised only the end of the connection tells the client that
+ * the rest will not come. */
+static void broken_off(struct session *s, uint32_t seq) {
+  message_unreadable(s, seq);
+  s->out.failed = true;
+  s->ending = END_DAMAGED;
+}
+
+void section_put(struct session *s, uint32_t seq, struct fetch_item const *item,
+                 struct message_extent const *extent, int fd) {
+  put_item_name(s, item);
+  if (!extent->exists) {
+    imap_puts(&s->out, " NIL");
+    return;
+  }
+  uint64_t skip = item->partial && item->offset < extent->wire ? item->offset
+                  : item->partial                              ? extent->wire
+                                                               : 0;
+  uint64_t count = extent->wire - skip;
+  if (item->partial && item->count < count) count = item->count;
+  imap_puts(&s->out, " ");
+  imap_put_literal_header(&s->out, count);
+  if (extent->in_memory)
+    imap_put(&s->out, extent->data + skip, (size_t)count);
+  else if (message_copy_wire(fd, extent->start, extent->end, skip, count, put_chunk, &s->out) < 0)
+    broken_off(s, seq);
+}

@@ -1,0 +1,327 @@
+/* What the files of src/store share and nobody else sees: the folder as the journal tells it, the
+ * journal's records, transactions.  doc/store.md is the specification. */
+#ifndef STORE_FOLDER_H
+#define STORE_FOLDER_H
+
+#include "store/store.h"
+#include "maildir/maildir.h"
+
+/* ---- limits ---- */
+enum {
+  LOCK_TIMEOUT_MS = 30000,     /* a transaction takes milliseconds; a stopped process forever */
+  RECORD_SIZE_MAX = 64 << 20,  /* bounds what a damaged length can make us allocate */
+  ENTRIES_PER_RECORD = 1000,   /* outside batches: keeps records of a first scan readable */
+  CEILING_STEP = 1000,         /* UIDs reserved with one sync */
+  UID_JUMP = 1 << 20,          /* more than any server hands out between two backups */
+  COMMITTED_BATCHES = 64,      /* remembered for the recovery of moves */
+  COMPACT_MINIMUM = 256 << 10, /* below, replacing a journal saves nothing */
+  COMPACT_RATIO = 4,
+};
+#define AREA "chainmail" /* our directory in each folder */
+
+/* ---- a folder as its journal tells it: view.c ---- */
+
+enum message_bit {                        /* with enum message_flag in one word */
+                   BIT_NEW = 1 << 8,      /* the file is in new/ */
+                   BIT_INFO = 1 << 9,     /* its name has ":2," */
+                   BIT_EXACT = 1 << 10,   /* its name is the entry's as it stands */
+                   BIT_LETTERS = 1 << 11, /* its name has unknown info letters */
+                   BIT_GONE = 1 << 12,    /* expunged; stays until the client has been told */
+                   BIT_CHANGED = 1 << 13, /* flags or keywords changed since the client was told */
+};
+
+struct message {
+  uint64_t modseq;
+  uint64_t inode;
+  uint64_t hash; /* of the base name */
+  uint32_t uid;
+  uint32_t entry;    /* where in the journal its entry is, in units of 8 bytes */
+  uint32_t keywords; /* id of a keyword set */
+  uint32_t size;     /* RFC822.SIZE; 0: unknown, or too large to be kept here */
+  uint32_t bits;
+};
+
+/* A set of keywords of one folder.  Few distinct ones exist, so messages hold their id. */
+struct keyword_set {
+  uint64_t words[KEYWORDS_MAX / 64];
+};
+
+struct batch {
+  uint64_t id;
+  bool move;                   /* MOVE in the source; else INTENT in the target */
+  uint32_t target_uidvalidity; /* of a move */
+  char *target;
+  uint32_t *uids;
+  uint32_t n;
+};
+
+struct view {
+  uint32_t uidvalidity, generation;
+  uint32_t uidnext, ceiling, recent;
+  uint64_t modseq, boot;
+  struct message *messages; /* in rising UID order */
+  uint32_t n, room;
+  char **keywords;
+  unsigned int nkeywords;
+  struct keyword_set *sets; /* [0] is empty */
+  uint32_t nsets, sets_room;
+  uint32_t *set_table; /* open addressing: id + 1, 0 free */
+  uint32_t set_table_size;
+  struct maildir_stamp seen[2]; /* cur, new as of the last SCANNED */
+  bool dirty;                   /* some message is gone or changed, see the bits */
+  struct batch *pending;
+  size_t npending;
+  uint64_t committed[COMMITTED_BATCHES];
+  size_t ncommitted; /* ever; the last ones are kept */
+};
+
+void view_init(struct view *);
+void view_free(struct view *);
+/* Index of the first message with UID >= uid; n if none. */
+uint32_t view_find(struct view const *, uint32_t uid);
+/* The message with this UID that is not gone, or null. */
+struct message *view_message(struct view *, uint32_t uid);
+uint32_t view_keyword_set(struct view *, struct keyword_set const *);
+int view_keyword(struct view const *, char const *name);
+bool view_committed(struct view const *, uint64_t batch);
+/* A journal record's content; offset: of the content in the journal.  quiet: changes of flags are
+ * not for the client to be told.  False: it makes no sense. */
+bool view_apply(struct view *, unsigned int type, char const *content, size_t size, uint64_t offset,
+                bool quiet);
+/* Drops messages that are gone and were never shown: those from index `from` on. */
+void view_sweep(struct view *, uint32_t from);
+
+/* ---- records: record.c ---- */
+
+enum record_type {
+  RECORD_STATE = 1,
+  RECORD_KEYWORD,
+  RECORD_ENTRY,
+  RECORD_FLAGS,
+  RECORD_CUR,
+  RECORD_EXPUNGE,
+  RECORD_RECENT,
+  RECORD_INTENT,
+  RECORD_MOVE,
+  RECORD_DONE,
+  RECORD_SCANNED,
+  RECORD_CONTINUED,
+  RECORD_CEILING,
+};
+
+/* Records on their way to the journal. */
+struct records {
+  char *data;
+  size_t size, room;
+  size_t begun;   /* where the record that is being built begins */
+  bool too_large; /* one exceeded RECORD_SIZE_MAX */
+};
+/* Zero-initialised is empty.  Out of memory ends the process, as with arenas. */
+void records_free(struct records *);
+void record_begin(struct records *, enum record_type);
+void record_bytes(struct records *, void const *, size_t);
+void record_u16(struct records *, uint16_t);
+void record_u32(struct records *, uint32_t);
+void record_u64(struct records *, uint64_t);
+void record_align(struct records *); /* zeros up to a multiple of 8 */
+void record_end(struct records *);
+
+/* What an entry says beyond struct message. */
+struct entry {
+  uint32_t uid;
+  unsigned int flags;
+  uint64_t modseq, inode, size;
+  int64_t mtime;
+  bool in_new;
+  char name[MAILDIR_NAME_MAX + 1];
+};
+/* Appends an entry to the ENTRY record that is being built; gives its offset in records. */
+size_t record_entry(struct records *, struct entry const *, struct keyword_set const *);
+void record_uids(struct records *, enum record_type, uint64_t const *modseq, uint32_t const *uids,
+                 uint32_t n);
+void record_stamps(struct records *, struct maildir_stamp const seen[2]);
+/* Reads an entry out of `size` bytes; its length, 0 if it makes no sense.  keywords: at most
+ * KEYWORDS_MAX ids (may be null). */
+size_t entry_parse(char const *data, size_t size, struct entry *, uint16_t *keywords,
+                   unsigned int *nkeywords);
+enum { ENTRY_FIXED = 48, ENTRY_SIZE_MAX = ENTRY_FIXED + 2 * KEYWORDS_MAX + 264 };
+
+/* A cursor over content; reads past the end give 0 and set `bad`. */
+struct cursor {
+  char const *at, *end;
+  bool bad;
+};
+uint16_t take_u16(struct cursor *);
+uint32_t take_u32(struct cursor *);
+uint64_t take_u64(struct cursor *);
+char const *take_bytes(struct cursor *, size_t n);
+
+/* 64 bits over bytes; seed begins it. */
+uint64_t store_hash(uint64_t seed, void const *data, size_t size);
+
+/* ---- the journal's file: journal.c ---- */
+
+struct journal {
+  int fd; /* -1: not open */
+  uint64_t inode;
+  uint32_t generation;
+  uint64_t end; /* behind the last valid record read */
+  bool moved;   /* it is a copy: to be repaired under the lock */
+  bool bad;     /* when it was loaded, it did not end with a valid record: likewise */
+};
+enum journal_state { JOURNAL_OK, JOURNAL_MISSING, JOURNAL_INVALID, JOURNAL_ERROR };
+/* Opens area/journal and checks its header; sets `moved`. */
+enum journal_state journal_open(int area, bool writable, struct journal *, uint32_t *uidvalidity);
+void journal_close(struct journal *);
+/* Whether area/journal is still this file: 1, 0, or -1 on error. */
+int journal_current(int area, struct journal const *);
+/* END_SHORT: the file has become shorter than what was read of it. */
+enum journal_end { END_CLEAN, END_BAD, END_CONTINUED, END_SHORT, END_ERROR };
+/* Applies every valid record from journal->end on. */
+enum journal_end journal_read(struct journal *, struct view *, bool quiet);
+/* Looks behind a bad record for a valid one: its offset, 0 if there is none. */
+uint64_t journal_resume(struct journal const *);
+/* Writes records at the verified end, syncs if asked to, and applies them to the view.  -1: nothing
+ * was written; -2: it was written, but not synced. */
+int journal_append(struct journal *, struct records *, bool sync, struct view *, bool quiet);
+/* Writes a new journal and gives it the name; its records begin at JOURNAL_HEADER.  On failure the
+ * old one stays, unless only the directory's sync failed. */
+int journal_create(int area, mode_t mode, gid_t group, uint32_t generation, uint32_t uidvalidity,
+                   struct records *, struct journal *);
+enum { JOURNAL_HEADER = 64 };
+
+/* ---- a folder opened ---- */
+
+struct folder {
+  struct store *store;
+  struct folder *next; /* of the store's open folders */
+  char *name, *path;   /* path: for log lines and inotify */
+  enum folder_mode mode;
+  bool frozen; /* our directory cannot be written */
+  bool lost;   /* the folder is another one now: STORE_NONEXISTENT for good */
+  bool logged_odd;
+  int dir, cur, new, area, lock;
+  uint64_t device, inode, cur_inode, new_inode;
+  mode_t file_mode;
+  gid_t group; /* (gid_t)-1: not to be set */
+  struct journal journal;
+  struct view view;
+  unsigned int epoch; /* counts reloads, after which indexes mean something else */
+  uint32_t count;     /* what the client knows: the first `count` messages */
+  unsigned int told_keywords;
+  bool sizes_loaded;
+  bool rescan; /* the stamps are not to be trusted: something was found to be otherwise */
+  struct size_record *new_sizes; /* computed, not yet in the file */
+  size_t n_new_sizes;
+  int watch;
+};
+
+struct store {
+  char *path;
+  int fd;   /* the Maildir */
+  int area; /* its AREA; -1 if it cannot be had */
+  struct store_options options;
+  uint64_t boot;
+  struct folder *open; /* all of this session's open folders */
+  struct folder *kept; /* opened for APPEND, COPY, STATUS and kept for the next */
+  bool logged_watch;
+};
+
+/* error.c: the error that errno is; logs it.  name: inside the folder, may be null. */
+enum store_error store_failure(char const *attempt, char const *path);
+enum store_error folder_failure(struct folder const *, char const *attempt, char const *name);
+
+/* boot.c: a number that differs from boot to boot of this machine. */
+uint64_t store_boot(void);
+
+/* uidvalidity.c */
+enum store_error store_next_uidvalidity(struct store *, uint32_t *);
+
+/* tree.c: the lock of the tree: a descriptor to close, or -1 and *e. */
+int store_lock_tree(struct store *, enum store_error *e);
+
+/* folder.c */
+enum store_error folder_load(struct store *, char const *name, enum folder_mode, struct folder **);
+/* The folder for a transaction: one of the session's, or the kept one, or opened for it.  Valid
+ * until the next folder_acquire of the same store. */
+enum store_error folder_acquire(struct store *, char const *name, struct folder **);
+/* Whether the name still leads to the folder that was opened. */
+bool folder_exists(struct folder const *);
+void folder_drop_kept(struct store *);
+/* What we create in a folder: openat with O_CREAT|O_EXCL, mode and group as doc/store.md says. */
+int folder_create_file(struct folder const *, int dirfd, char const *name);
+/* Mode for files in a directory whose stat this is, and the group to set, (gid_t)-1 for none. */
+mode_t store_file_mode(struct store const *, struct stat const *, gid_t *group);
+int store_set_mode(int fd, mode_t mode, gid_t group);
+/* Opens, and makes where it is missing, the AREA of a folder. */
+int store_open_area(struct store const *, int dir);
+
+/* transaction.c */
+enum store_error folder_follow(struct folder *); /* without the lock */
+enum store_error folder_lock(struct folder *);   /* and follow, and recover */
+/* Whether what has been loaded without the lock had better be looked at under it. */
+bool folder_needs_repair(struct folder const *);
+void folder_unlock(struct folder *);
+/* Both, in the global order; they may be the same. */
+enum store_error folder_lock_two(struct folder *, struct folder *);
+void folder_unlock_two(struct folder *, struct folder *);
+/* Writes records under the lock; frees them. */
+enum store_error folder_write(struct folder *, struct records *, bool sync, bool quiet);
+/* Makes room for n UIDs below the durable ceiling; the first will be view.uidnext. */
+enum store_error folder_reserve(struct folder *, uint32_t n);
+uint64_t folder_next_modseq(struct folder const *);
+/* The id of a keyword, under the lock; made if it is missing.  The record is not synced: what uses
+ * it comes after it in the same file. */
+enum store_error folder_intern(struct folder *, char const *name, unsigned int *id);
+
+/* snapshot.c */
+enum store_error folder_snapshot(struct folder *);
+bool folder_wants_snapshot(struct folder const *);
+enum repair_reason { REPAIR_DAMAGE, REPAIR_MOVED };
+enum store_error folder_repair(struct folder *, enum repair_reason);
+/* An empty journal with a new UIDVALIDITY. */
+enum store_error folder_begin_anew(struct folder *, char const *why);
+
+/* batch.c */
+uint64_t batch_new(void);
+/* Ends, under the lock, batches whose maker died: INTENTs only. */
+enum store_error batch_recover(struct folder *);
+bool batch_move_pending(struct folder const *);
+/* Without the lock: resolves moves out of this folder. */
+enum store_error batch_resolve_moves(struct folder *);
+void batch_unlink(struct folder *, uint64_t id);
+enum store_error batch_done(struct folder *, uint64_t id);
+
+/* names.c: the file of a message */
+enum store_error folder_entry(struct folder *, struct message const *, struct entry *);
+/* Its name as it must be now, and the directory. */
+enum store_error folder_name(struct folder *, struct message const *,
+                             char name[MAILDIR_NAME_MAX + 1], int *dirfd);
+
+/* scan.c: brings the journal up to what is in cur/ and new/, if their stamps have changed.
+ * touch: duplicates may be renamed and dropped. */
+enum store_error folder_refresh(struct folder *, bool touch);
+uint64_t base_hash(char const *base, size_t size);
+
+/* publish.c: new messages in a folder, all or none, under its lock */
+struct arrival {
+  struct entry entry; /* all but uid and modseq */
+  struct keyword_set keywords;
+};
+/* The name of a new message in cur/: unique, with its size as a hint and its flags. */
+void publish_name(char name[MAILDIR_NAME_MAX + 1], uint64_t batch, uint64_t size,
+                  unsigned int flags);
+/* Before the first name appears. */
+enum store_error publish_intent(struct folder *, uint64_t batch);
+/* All names are there: syncs cur/, gives UIDs, writes the record that makes them messages. */
+enum store_error publish_commit(struct folder *, uint64_t batch, struct arrival *, size_t n,
+                                struct set *uids);
+/* Unlinks the first n and ends the batch if an intent was written. */
+void publish_abort(struct folder *, uint64_t batch, struct arrival const *, size_t n);
+
+/* sizes.c */
+void sizes_load(struct folder *);
+void sizes_remember(struct folder *, struct message *, uint64_t size);
+void sizes_flush(struct folder *); /* what could not be written is forgotten */
+
+#endif

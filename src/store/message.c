@@ -1,0 +1,64 @@
+/* Opening the file of a message, wherever its name has gone meanwhile. */
+#include "store/folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What is under the message's name is not the message: somebody edited or replaced the file.  It
+ * ends here and is found by the next scan as a new one. */
+static enum store_error disown(struct folder *f, uint32_t uid) {
+  struct records r = {0};
+  enum store_error e = folder_lock(f);
+  if (e) return e;
+  uint64_t modseq = folder_next_modseq(f);
+  if (view_message(&f->view, uid)) record_uids(&r, RECORD_EXPUNGE, &modseq, &uid, 1);
+  /* Not what SCANNED says any more: every session is to look again. */
+  record_stamps(&r, (struct maildir_stamp[2]){{0}, {0}});
+  e = folder_write(f, &r, true, false);
+  folder_unlock(f);
+  return e ? e : STORE_EXPUNGED;
+}
+
+/* 1: opened; 0: no such name now; -1: failure in *e. */
+static int try_open(struct folder *f, struct message const *m, int *fd, enum store_error *e) {
+  char name[MAILDIR_NAME_MAX + 1];
+  struct entry entry;
+  struct stat st;
+  int dirfd;
+  *e = folder_name(f, m, name, &dirfd);
+  if (!*e) *e = folder_entry(f, m, &entry);
+  if (*e) return -1;
+  /* O_NONBLOCK: should it have become a FIFO. */
+  *fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  if (*fd < 0 && (errno == ENOENT || errno == ELOOP)) return 0;
+  if (*fd < 0 || fstat(*fd, &st) < 0) {
+    *e = folder_failure(f, "open", name);
+    if (*fd >= 0) close(*fd);
+    return -1;
+  }
+  if (st.st_ino == m->inode && (uint64_t)st.st_size == entry.size) return 1;
+  close(*fd);
+  *e = f->frozen ? STORE_EXPUNGED : disown(f, m->uid);
+  return -1;
+}
+
+enum { TRIES = 3 }; /* a stranger would have to rename it that often while we look */
+
+enum store_error folder_message(struct folder *f, uint32_t seq, int *fd) {
+  enum store_error e = STORE_OK;
+  for (int i = 0; i < TRIES; i++) {
+    /* The index is good throughout: only folder_sync drops messages. */
+    struct message const *m = &f->view.messages[seq - 1];
+    *fd = -1;
+    if (m->bits & BIT_GONE) return STORE_EXPUNGED;
+    int r = try_open(f, m, fd, &e);
+    if (r > 0) return STORE_OK;
+    *fd = -1;
+    if (r < 0) return e;
+    f->rescan = true;
+    if ((e = folder_refresh(f, false))) return e;
+  }
+  return STORE_EXPUNGED;
+}

@@ -1,0 +1,39 @@
+/* The file of a message: what the journal's entry says of it, and its name as it must be now. */
+#include "store/folder.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+uint64_t base_hash(char const *base, size_t size) {
+  return store_hash(2, base, size);
+}
+
+enum store_error folder_entry(struct folder *f, struct message const *m, struct entry *e) {
+  char data[ENTRY_SIZE_MAX];
+  ssize_t r;
+  do r = pread(f->journal.fd, data, sizeof data, (off_t)m->entry * 8);
+  while (r < 0 && errno == EINTR);
+  if (r < 0) return folder_failure(f, "read", AREA "/journal");
+  /* Content was checked when it was followed; if it has changed under us, say so. */
+  if (!entry_parse(data, (size_t)r, e, 0, 0) || e->uid != m->uid) {
+    errno = EIO;
+    return folder_failure(f, "read an entry of", AREA "/journal");
+  }
+  return STORE_OK;
+}
+
+enum store_error folder_name(struct folder *f, struct message const *m,
+                             char name[MAILDIR_NAME_MAX + 1], int *dirfd) {
+  struct entry e;
+  struct maildir_name n;
+  enum store_error error = folder_entry(f, m, &e);
+  if (error) return error;
+  maildir_name_split(e.name, &n);
+  *dirfd = m->bits & BIT_NEW ? f->new : f->cur;
+  if (m->bits & BIT_EXACT || !(m->bits & BIT_INFO))
+    memcpy(name, e.name, strlen(e.name) + 1);
+  else if (!maildir_name_join(name, MAILDIR_NAME_MAX + 1, &n, m->bits & FLAG_STANDARD))
+    return STORE_CANNOT; /* never: a rename to a name too long is not journalled */
+  return STORE_OK;
+}

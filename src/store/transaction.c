@@ -1,0 +1,269 @@
+/* Following the journal, and the transactions that write it: lock, follow, recover, write, unlock.
+ */
+#include "store/folder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- the mark: how far the journal had come, kept in the lock file ----
+ * A journal cut short at the end of a record looks whole; the mark says that it is not. */
+
+struct mark {
+  uint64_t generation, end, checksum;
+};
+
+static void put_mark(struct folder *f) {
+  struct mark m = {f->journal.generation, f->journal.end, 0};
+  m.checksum = store_hash(3, &m, offsetof(struct mark, checksum));
+  /* A mark that cannot be written is only a check less. */
+  if (pwrite(f->lock, &m, sizeof m, 0) < 0) log_failure("write", f->path, 0);
+}
+
+static bool shorter_than_mark(struct folder const *f) {
+  struct mark m;
+  if (pread(f->lock, &m, sizeof m, 0) != (ssize_t)sizeof m) return false;
+  if (m.checksum != store_hash(3, &m, offsetof(struct mark, checksum))) return false;
+  return m.generation == f->journal.generation && m.end > f->journal.end;
+}
+
+/* ---- loading a journal in place of the one we had ---- */
+
+/* Carries over what the session knows of a message, or keeps it as gone. */
+static void carry(struct view *to, struct view const *from, struct message const *old,
+                  struct message *out) {
+  struct message const *m = view_message(to, old->uid);
+  *out = m ? *m : *old;
+  if (!m) {
+    out->bits |= BIT_GONE;
+    out->keywords = view_keyword_set(to, &from->sets[old->keywords]);
+    return;
+  }
+  out->bits = (out->bits & ~(unsigned int)BIT_CHANGED) | (old->bits & (FLAG_RECENT | BIT_CHANGED));
+  if (out->modseq != old->modseq) out->bits |= BIT_CHANGED;
+  out->size = old->size;
+}
+
+/* Whether the client can go on from old to fresh without noticing more than changes. */
+static bool compatible(struct view const *old, struct view const *fresh, uint32_t count) {
+  if (old->uidvalidity != fresh->uidvalidity || fresh->nkeywords < old->nkeywords) return false;
+  for (unsigned int i = 0; i < old->nkeywords; i++)
+    if (strcmp(old->keywords[i], fresh->keywords[i]) != 0) return false;
+  /* No UID may appear among those the client has seen. */
+  uint32_t i = 0;
+  for (uint32_t j = 0;
+       count && j < fresh->n && fresh->messages[j].uid <= old->messages[count - 1].uid; j++) {
+    while (i < count && old->messages[i].uid < fresh->messages[j].uid) i++;
+    if (i == count || old->messages[i].uid != fresh->messages[j].uid) return false;
+  }
+  return true;
+}
+
+/* Puts the first `count` messages of the old view, as they are now, before the new ones. */
+static void merge(struct folder *f, struct view *fresh) {
+  struct view *old = &f->view;
+  uint32_t known = f->count ? view_find(fresh, old->messages[f->count - 1].uid + 1) : 0;
+  uint32_t n = f->count + (fresh->n - known);
+  struct message *all = calloc((size_t)n + 1, sizeof *all);
+  if (!all)
+    log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
+            (char *)0);
+  for (uint32_t i = 0; i < f->count; i++) carry(fresh, old, &old->messages[i], &all[i]);
+  if (fresh->n > known)
+    memcpy(all + f->count, fresh->messages + known, (fresh->n - known) * sizeof *all);
+  free(fresh->messages);
+  fresh->messages = all;
+  fresh->n = n;
+  fresh->room = n + 1;
+}
+
+static enum store_error install(struct folder *f, struct view *fresh) {
+  view_sweep(fresh, 0);
+  if (f->view.uidvalidity && !compatible(&f->view, fresh, f->count)) {
+    view_free(fresh);
+    f->lost = true;
+    return STORE_NONEXISTENT;
+  }
+  merge(f, fresh);
+  view_free(&f->view);
+  f->view = *fresh;
+  f->view.dirty = true;
+  f->epoch++;
+  return STORE_OK;
+}
+
+/* Loads area/journal whole.  Under the lock, what is wrong with it is put right. */
+static enum store_error reload(struct folder *f, bool locked) {
+  struct view fresh;
+  struct journal j = {.fd = -1};
+  uint32_t uidvalidity = 0;
+  enum journal_state state = journal_open(f->area, !f->frozen, &j, &uidvalidity);
+  if (state == JOURNAL_ERROR) return folder_failure(f, "open", AREA "/journal");
+  if (state == JOURNAL_MISSING || state == JOURNAL_INVALID) {
+    if (f->view.uidvalidity) f->lost = true;
+    if (f->lost) return STORE_NONEXISTENT;
+    if (!locked) return STORE_OK; /* the lock's holder makes one */
+    return folder_begin_anew(f, state == JOURNAL_INVALID ? "its header is damaged" : 0);
+  }
+  view_init(&fresh);
+  fresh.uidvalidity = uidvalidity;
+  fresh.generation = j.generation;
+  enum journal_end end = journal_read(&j, &fresh, true);
+  if (end == END_ERROR) {
+    enum store_error e = folder_failure(f, "read", AREA "/journal");
+    view_free(&fresh);
+    journal_close(&j);
+    return e;
+  }
+  bool damaged = false;
+  j.bad = end == END_BAD;
+  if (locked && end == END_BAD)
+    for (uint64_t at; (at = journal_resume(&j)); damaged = true) {
+      j.end = at;
+      journal_read(&j, &fresh, true);
+    }
+  enum store_error e = install(f, &fresh);
+  if (e) {
+    journal_close(&j);
+    return e;
+  }
+  journal_close(&f->journal);
+  f->journal = j;
+  if (!locked) return STORE_OK;
+  if (j.moved) return folder_repair(f, REPAIR_MOVED);
+  if (damaged || shorter_than_mark(f)) return folder_repair(f, REPAIR_DAMAGE);
+  return STORE_OK;
+}
+
+/* ---- following ---- */
+
+static enum store_error follow(struct folder *f, bool locked) {
+  if (f->lost) return STORE_NONEXISTENT;
+  int current = f->journal.fd < 0 ? 0 : journal_current(f->area, &f->journal);
+  if (current < 0) return folder_failure(f, "stat", AREA "/journal");
+  if (!current || (locked && f->journal.moved)) return reload(f, locked);
+  switch (journal_read(&f->journal, &f->view, false)) {
+  case END_CLEAN: break;
+  case END_ERROR: return folder_failure(f, "read", AREA "/journal");
+  case END_BAD:
+    /* Without the lock: somebody is writing just now. */
+    if (!locked) return STORE_OK;
+    return reload(f, true);
+  case END_CONTINUED:
+  case END_SHORT: return reload(f, locked);
+  }
+  return locked && shorter_than_mark(f) ? reload(f, true) : STORE_OK;
+}
+
+enum store_error folder_follow(struct folder *f) {
+  return follow(f, false);
+}
+
+bool folder_needs_repair(struct folder const *f) {
+  return f->journal.fd < 0 || f->journal.moved || f->journal.bad || shorter_than_mark(f);
+}
+
+/* The lock, and all that the journal says; no recovery. */
+static enum store_error lock_and_follow(struct folder *f) {
+  if (f->frozen) return STORE_NOPERM;
+  if (lock_file(f->lock, LOCK_WRITE, LOCK_TIMEOUT_MS) < 0)
+    return folder_failure(f, "lock", AREA "/lock");
+  enum store_error e = follow(f, true);
+  if (!e) e = batch_recover(f);
+  if (e) folder_unlock(f);
+  return e;
+}
+
+void folder_unlock(struct folder *f) {
+  lock_file(f->lock, LOCK_NONE, -1);
+}
+
+enum store_error folder_lock(struct folder *f) {
+  for (;;) {
+    enum store_error e = lock_and_follow(f);
+    if (e || !batch_move_pending(f)) return e;
+    folder_unlock(f);
+    if ((e = batch_resolve_moves(f))) return e;
+  }
+}
+
+static bool before(struct folder const *a, struct folder const *b) {
+  return a->device != b->device ? a->device < b->device : a->inode < b->inode;
+}
+
+enum store_error folder_lock_two(struct folder *a, struct folder *b) {
+  if (a == b) return folder_lock(a);
+  struct folder *first = before(a, b) ? a : b, *second = first == a ? b : a;
+  enum store_error e = lock_and_follow(first);
+  if (e) return e;
+  e = lock_and_follow(second);
+  if (e) folder_unlock(first);
+  return e;
+}
+
+void folder_unlock_two(struct folder *a, struct folder *b) {
+  folder_unlock(a);
+  if (a != b) folder_unlock(b);
+}
+
+/* ---- writing ---- */
+
+enum store_error folder_write(struct folder *f, struct records *r, bool sync, bool quiet) {
+  enum store_error e = STORE_OK;
+  if (r->too_large) {
+    records_free(r);
+    return STORE_LIMIT;
+  }
+  if (!r->size) return STORE_OK;
+  int written = journal_append(&f->journal, r, sync, &f->view, quiet);
+  if (written == -1) e = folder_failure(f, "write", AREA "/journal");
+  if (written == -2) {
+    folder_failure(f, "sync", AREA "/journal");
+    e = folder_snapshot(f);
+  }
+  records_free(r);
+  if (!e) put_mark(f);
+  return e;
+}
+
+enum store_error folder_reserve(struct folder *f, uint32_t n) {
+  struct view *v = &f->view;
+  struct records r = {0};
+  bool booted = v->boot != f->store->boot;
+  uint64_t first = booted && v->ceiling > v->uidnext ? v->ceiling : v->uidnext;
+  uint64_t need = first + n;
+  if (need >= UINT32_MAX) return STORE_LIMIT;
+  if (!booted && need <= v->ceiling) return STORE_OK;
+  uint64_t ceiling = need + CEILING_STEP < UINT32_MAX ? need + CEILING_STEP : UINT32_MAX;
+  record_begin(&r, RECORD_CEILING);
+  record_u32(&r, (uint32_t)ceiling);
+  record_u32(&r, 0);
+  record_u64(&r, f->store->boot);
+  record_end(&r);
+  return folder_write(f, &r, true, true);
+}
+
+uint64_t folder_next_modseq(struct folder const *f) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  uint64_t us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+  return us > f->view.modseq ? us : f->view.modseq + 1;
+}
+
+enum store_error folder_intern(struct folder *f, char const *name, unsigned int *id) {
+  struct records r = {0};
+  size_t size = strlen(name);
+  int known = view_keyword(&f->view, name);
+  *id = known < 0 ? f->view.nkeywords : (unsigned int)known;
+  if (known >= 0) return STORE_OK;
+  if (*id >= KEYWORDS_MAX || !size || size > KEYWORD_SIZE_MAX) return STORE_LIMIT;
+  record_begin(&r, RECORD_KEYWORD);
+  record_u32(&r, *id);
+  record_u32(&r, (uint32_t)size);
+  record_bytes(&r, name, size);
+  record_end(&r);
+  return folder_write(f, &r, false, true);
+}

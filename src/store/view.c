@@ -1,0 +1,392 @@
+/* A folder as its journal tells it: messages, keywords, counters, and how each record changes
+ * them.  No files here. */
+#include "store/folder.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static noreturn void die_nomem(void) {
+  log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
+          (char *)0);
+}
+
+static void *grow(void *array, uint32_t *room, uint32_t want, size_t size) {
+  if (want <= *room) return array;
+  uint32_t grown = *room < 64 ? 64 : *room + *room / 2;
+  if (grown < want) grown = want;
+  void *p = realloc(array, grown * size);
+  if (!p) die_nomem();
+  *room = grown;
+  return p;
+}
+
+/* ---- sets of keywords ---- */
+
+static uint64_t set_hash(struct keyword_set const *s) {
+  return store_hash(0, s, sizeof *s);
+}
+
+static void set_table_put(struct view *v, uint32_t id) {
+  uint32_t mask = v->set_table_size - 1;
+  uint32_t at = (uint32_t)set_hash(&v->sets[id]) & mask;
+  while (v->set_table[at]) at = (at + 1) & mask;
+  v->set_table[at] = id + 1;
+}
+
+static void set_table_grow(struct view *v) {
+  v->set_table_size = v->set_table_size ? v->set_table_size * 2 : 16;
+  free(v->set_table);
+  v->set_table = calloc(v->set_table_size, sizeof *v->set_table);
+  if (!v->set_table) die_nomem();
+  for (uint32_t i = 0; i < v->nsets; i++) set_table_put(v, i);
+}
+
+uint32_t view_keyword_set(struct view *v, struct keyword_set const *set) {
+  uint32_t mask = v->set_table_size - 1;
+  for (uint32_t at = (uint32_t)set_hash(set) & mask; v->set_table[at]; at = (at + 1) & mask)
+    if (!memcmp(&v->sets[v->set_table[at] - 1], set, sizeof *set)) return v->set_table[at] - 1;
+  v->sets = grow(v->sets, &v->sets_room, v->nsets + 1, sizeof *v->sets);
+  v->sets[v->nsets++] = *set;
+  if (v->nsets * 2 > v->set_table_size)
+    set_table_grow(v);
+  else
+    set_table_put(v, v->nsets - 1);
+  return v->nsets - 1;
+}
+
+/* ---- the view ---- */
+
+void view_init(struct view *v) {
+  *v = (struct view){.uidnext = 1, .ceiling = 1};
+  v->sets = grow(v->sets, &v->sets_room, 4, sizeof *v->sets);
+  v->sets[0] = (struct keyword_set){{0}};
+  v->nsets = 1;
+  set_table_grow(v);
+}
+
+static void free_batch(struct batch *b) {
+  free(b->target);
+  free(b->uids);
+}
+
+void view_free(struct view *v) {
+  for (unsigned int i = 0; i < v->nkeywords; i++) free(v->keywords[i]);
+  for (size_t i = 0; i < v->npending; i++) free_batch(&v->pending[i]);
+  free(v->pending);
+  free(v->keywords);
+  free(v->messages);
+  free(v->sets);
+  free(v->set_table);
+  *v = (struct view){0};
+}
+
+uint32_t view_find(struct view const *v, uint32_t uid) {
+  uint32_t low = 0, high = v->n;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    if (v->messages[middle].uid < uid)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+struct message *view_message(struct view *v, uint32_t uid) {
+  uint32_t i = view_find(v, uid);
+  if (i == v->n || v->messages[i].uid != uid || v->messages[i].bits & BIT_GONE) return 0;
+  return &v->messages[i];
+}
+
+int view_keyword(struct view const *v, char const *name) {
+  for (unsigned int i = 0; i < v->nkeywords; i++)
+    if (!strcasecmp(v->keywords[i], name)) return (int)i;
+  return -1;
+}
+
+void view_sweep(struct view *v, uint32_t from) {
+  uint32_t to = from;
+  for (uint32_t i = from; i < v->n; i++)
+    if (!(v->messages[i].bits & BIT_GONE)) v->messages[to++] = v->messages[i];
+  v->n = to;
+}
+
+/* ---- batches ---- */
+
+static struct batch *begin_batch(struct view *v, uint64_t id) {
+  struct batch *grown = realloc(v->pending, (v->npending + 1) * sizeof *grown);
+  if (!grown) die_nomem();
+  v->pending = grown;
+  v->pending[v->npending] = (struct batch){.id = id};
+  return &v->pending[v->npending++];
+}
+
+static void end_batch(struct view *v, uint64_t id) {
+  for (size_t i = 0; i < v->npending; i++) {
+    if (v->pending[i].id != id) continue;
+    free_batch(&v->pending[i]);
+    v->pending[i] = v->pending[--v->npending];
+    return;
+  }
+}
+
+static void commit_batch(struct view *v, uint64_t id) {
+  v->committed[v->ncommitted++ % COMMITTED_BATCHES] = id;
+  end_batch(v, id);
+}
+
+bool view_committed(struct view const *v, uint64_t id) {
+  for (size_t i = 0; i < COMMITTED_BATCHES && i < v->ncommitted; i++)
+    if (v->committed[i] == id) return true;
+  return false;
+}
+
+/* ---- records ---- */
+
+struct applying {
+  struct view *v;
+  struct cursor c;
+  char const *begin;
+  uint64_t offset;
+  bool quiet;
+};
+
+static void raise_modseq(struct view *v, uint64_t modseq) {
+  if (modseq > v->modseq) v->modseq = modseq;
+}
+
+static void change(struct applying *a, struct message *m, uint64_t modseq) {
+  m->modseq = modseq;
+  raise_modseq(a->v, modseq);
+  if (a->quiet) return;
+  m->bits |= BIT_CHANGED;
+  a->v->dirty = true;
+}
+
+static bool apply_state(struct applying *a) {
+  struct view *v = a->v;
+  v->uidnext = take_u32(&a->c);
+  v->ceiling = take_u32(&a->c);
+  v->recent = take_u32(&a->c);
+  take_u32(&a->c);
+  raise_modseq(v, take_u64(&a->c));
+  v->boot = take_u64(&a->c);
+  return v->uidnext > 0;
+}
+
+/* Makes the keywords up to id known; a damaged journal may have lost one in between. */
+static bool apply_keyword(struct applying *a) {
+  struct view *v = a->v;
+  uint32_t id = take_u32(&a->c), size = take_u32(&a->c);
+  if (id >= KEYWORDS_MAX || !size || size > KEYWORD_SIZE_MAX) return false;
+  char const *name = take_bytes(&a->c, size);
+  if (!name) return false;
+  if (id < v->nkeywords) return true;
+  char **grown = realloc(v->keywords, (id + 1) * sizeof *grown);
+  if (!grown) die_nomem();
+  v->keywords = grown;
+  for (; v->nkeywords <= id; v->nkeywords++) {
+    char lost[5 + 21] = "lost-";
+    log_number(lost + 5, v->nkeywords);
+    char *copy = v->nkeywords == id ? strndup(name, size) : strdup(lost);
+    if (!copy) die_nomem();
+    v->keywords[v->nkeywords] = copy;
+  }
+  return true;
+}
+
+static uint32_t take_set(struct applying *a, uint16_t const *ids, unsigned int n) {
+  struct keyword_set set = {{0}};
+  for (unsigned int i = 0; i < n; i++)
+    if (ids[i] < KEYWORDS_MAX) set.words[ids[i] / 64] |= UINT64_C(1) << ids[i] % 64;
+  return view_keyword_set(a->v, &set);
+}
+
+static unsigned int name_bits(struct entry const *e) {
+  struct maildir_name n;
+  char joined[MAILDIR_NAME_MAX + 16];
+  unsigned int bits = e->in_new ? BIT_NEW : 0;
+  maildir_name_split(e->name, &n);
+  if (!n.info) return bits;
+  bits |= BIT_INFO;
+  if (!maildir_name_is_plain(&n)) bits |= BIT_LETTERS;
+  maildir_name_join(joined, sizeof joined, &n, maildir_name_flags(&n));
+  return strcmp(joined, e->name) ? bits | BIT_EXACT : bits;
+}
+
+static void apply_one_entry(struct applying *a, struct entry const *e, uint64_t offset,
+                            uint32_t set) {
+  struct view *v = a->v;
+  struct maildir_name n;
+  uint32_t i = view_find(v, e->uid);
+  maildir_name_split(e->name, &n);
+  if (i == v->n) {
+    v->messages = grow(v->messages, &v->room, v->n + 1, sizeof *v->messages);
+    v->messages[v->n++] = (struct message){.uid = e->uid};
+  } else if (v->messages[i].uid != e->uid || v->messages[i].bits & BIT_GONE)
+    return; /* expunged meanwhile */
+  struct message *m = &v->messages[i];
+  unsigned int kept = m->bits & (FLAG_RECENT | BIT_CHANGED);
+  m->inode = e->inode;
+  m->hash = base_hash(n.base, n.base_size);
+  m->entry = (uint32_t)(offset / 8);
+  m->keywords = set;
+  m->bits = e->flags | kept | name_bits(e);
+  if (m->modseq != e->modseq) change(a, m, e->modseq);
+  if (e->uid >= v->uidnext) v->uidnext = e->uid + 1;
+}
+
+static bool apply_entry(struct applying *a) {
+  uint64_t batch = take_u64(&a->c);
+  uint32_t n = take_u32(&a->c);
+  take_u32(&a->c);
+  while (n--) {
+    struct entry e;
+    uint16_t ids[KEYWORDS_MAX];
+    unsigned int nids;
+    size_t size = a->c.bad ? 0 : entry_parse(a->c.at, (size_t)(a->c.end - a->c.at), &e, ids, &nids);
+    if (!size) return false;
+    apply_one_entry(a, &e, a->offset + (uint64_t)(a->c.at - a->begin), take_set(a, ids, nids));
+    a->c.at += size;
+  }
+  if (batch) commit_batch(a->v, batch);
+  return true;
+}
+
+/* A changed standard flag is a rename to the joined name in cur/. */
+static void set_flags(struct message *m, unsigned int flags) {
+  if ((m->bits & FLAG_STANDARD) == flags) return;
+  m->bits = (m->bits & ~(unsigned int)(FLAG_STANDARD | BIT_NEW | BIT_EXACT)) | flags | BIT_INFO;
+}
+
+static bool apply_flags(struct applying *a) {
+  uint64_t modseq = take_u64(&a->c);
+  unsigned int flags = take_u16(&a->c) & FLAG_STANDARD, nids = take_u16(&a->c);
+  uint32_t n = take_u32(&a->c);
+  uint16_t ids[KEYWORDS_MAX];
+  if (nids > KEYWORDS_MAX) return false;
+  char const *p = take_bytes(&a->c, 2 * (size_t)nids);
+  take_bytes(&a->c, -(2 * (size_t)nids) & 7);
+  if (!p) return false;
+  memcpy(ids, p, 2 * (size_t)nids);
+  uint32_t set = take_set(a, ids, nids);
+  while (n-- && !a->c.bad) {
+    struct message *m = view_message(a->v, take_u32(&a->c));
+    if (!m) continue;
+    set_flags(m, flags);
+    m->keywords = set;
+    change(a, m, modseq);
+  }
+  return true;
+}
+
+static bool apply_cur(struct applying *a) {
+  uint32_t n = take_u32(&a->c);
+  take_u32(&a->c);
+  while (n-- && !a->c.bad) {
+    struct message *m = view_message(a->v, take_u32(&a->c));
+    if (m) m->bits = (m->bits & ~(unsigned int)(BIT_NEW | BIT_EXACT)) | BIT_INFO;
+  }
+  return true;
+}
+
+static bool apply_expunge(struct applying *a) {
+  raise_modseq(a->v, take_u64(&a->c));
+  uint32_t n = take_u32(&a->c);
+  take_u32(&a->c);
+  while (n-- && !a->c.bad) {
+    struct message *m = view_message(a->v, take_u32(&a->c));
+    if (!m) continue;
+    m->bits |= BIT_GONE;
+    a->v->dirty = true;
+  }
+  return true;
+}
+
+static bool apply_recent(struct applying *a) {
+  uint32_t uid = take_u32(&a->c);
+  if (uid > a->v->recent) a->v->recent = uid;
+  return true;
+}
+
+static bool apply_intent(struct applying *a) {
+  uint64_t id = take_u64(&a->c);
+  if (!a->c.bad) begin_batch(a->v, id);
+  return true;
+}
+
+static bool apply_move(struct applying *a) {
+  uint64_t id = take_u64(&a->c);
+  uint32_t uidvalidity = take_u32(&a->c), n = take_u32(&a->c), name_size = take_u32(&a->c);
+  take_u32(&a->c);
+  if (name_size > MAILDIR_NAME_MAX) return false;
+  char const *name = take_bytes(&a->c, name_size);
+  take_bytes(&a->c, -name_size & 7);
+  char const *uids = take_bytes(&a->c, (size_t)n * sizeof(uint32_t));
+  if (a->c.bad) return false;
+  struct batch *b = begin_batch(a->v, id);
+  b->move = true;
+  b->target_uidvalidity = uidvalidity;
+  b->target = strndup(name, name_size);
+  b->uids = malloc(n * sizeof *b->uids + 1);
+  if (!b->target || !b->uids) die_nomem();
+  memcpy(b->uids, uids, n * sizeof *b->uids);
+  b->n = n;
+  return true;
+}
+
+static bool apply_done(struct applying *a) {
+  uint64_t id = take_u64(&a->c);
+  if (take_u32(&a->c))
+    commit_batch(a->v, id);
+  else
+    end_batch(a->v, id);
+  return true;
+}
+
+static bool apply_scanned(struct applying *a) {
+  struct maildir_stamp seen[2];
+  for (int i = 0; i < 2; i++) {
+    seen[i].inode = take_u64(&a->c);
+    seen[i].mtime.tv_sec = (time_t)take_u64(&a->c);
+    seen[i].mtime.tv_nsec = (long)take_u64(&a->c);
+    seen[i].ctime.tv_sec = (time_t)take_u64(&a->c);
+    seen[i].ctime.tv_nsec = (long)take_u64(&a->c);
+  }
+  if (!a->c.bad) memcpy(a->v->seen, seen, sizeof seen);
+  return true;
+}
+
+static bool apply_continued(struct applying *a) {
+  take_u32(&a->c);
+  return true;
+}
+
+static bool apply_ceiling(struct applying *a) {
+  struct view *v = a->v;
+  uint32_t ceiling = take_u32(&a->c);
+  take_u32(&a->c);
+  uint64_t boot = take_u64(&a->c);
+  if (boot != v->boot && v->ceiling > v->uidnext) v->uidnext = v->ceiling;
+  v->boot = boot;
+  if (ceiling > v->ceiling) v->ceiling = ceiling;
+  return true;
+}
+
+static bool (*const appliers[])(struct applying *) = {
+    [RECORD_STATE] = apply_state,     [RECORD_KEYWORD] = apply_keyword,
+    [RECORD_ENTRY] = apply_entry,     [RECORD_FLAGS] = apply_flags,
+    [RECORD_CUR] = apply_cur,         [RECORD_EXPUNGE] = apply_expunge,
+    [RECORD_RECENT] = apply_recent,   [RECORD_INTENT] = apply_intent,
+    [RECORD_MOVE] = apply_move,       [RECORD_DONE] = apply_done,
+    [RECORD_SCANNED] = apply_scanned, [RECORD_CONTINUED] = apply_continued,
+    [RECORD_CEILING] = apply_ceiling,
+};
+
+bool view_apply(struct view *v, unsigned int type, char const *content, size_t size,
+                uint64_t offset, bool quiet) {
+  struct applying a = {v, {content, content + size, false}, content, offset, quiet};
+  if (type >= sizeof appliers / sizeof *appliers || !appliers[type]) return false;
+  return appliers[type](&a) && !a.c.bad;
+}

@@ -1,0 +1,20 @@
+#!/bin/sh
+# make install: everything in its place, and an administrator's edited file stays.
+. "$(dirname "$0")/../tap.sh"
+cd "$(dirname "$0")/../.." || exit 111
+install_conf() { scripts/install-conf "$T/root" /opt/mail; }
+out=$(install_conf)
+ok $? 'installs into an empty place'
+is "$out" '' 'and says nothing'
+is "$(sed -n 's/^USERDB=//p' "$T/root/opt/mail/conf/imapd")" /opt/mail/conf/userdb.cdb 'paths follow PREFIX'
+[ -x "$T/root/opt/mail/service/imapd/run" ]
+ok $? 'run files are executable'
+echo PORT=1 >>"$T/root/opt/mail/conf/imapd"
+out=$(install_conf)
+like "$out" 'conf/imapd is yours and stays' 'an edited file is named'
+is "$(tail -n 1 "$T/root/opt/mail/conf/imapd")" PORT=1 'and stays'
+is "$(sed -n 's/^PORT=//p' "$T/root/opt/mail/conf/imapd.dist")" 143 'the new one is beside it'
+is "$(find "$T" -name '*.tmp')" '' 'nothing temporary is left'
+scripts/install-conf >/dev/null 2>&1
+is $? 100 'wrong usage exits 100'
+done_testing

@@ -1,0 +1,419 @@
+/* A system that fails, and a process that is killed, at every call that changes the disk.  The
+ * calls are intercepted here: this program's definitions come before the C library's. */
+#define _GNU_SOURCE /* the prototype of renameat2 */
+#include "store-test.h"
+#include "store/folder.h"
+
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+/* ---- the calls ---- */
+
+static struct {
+  int calls; /* so far */
+  int at;    /* the call to fail or die at, 0: none */
+  int error; /* fail with this; 0: die */
+  bool half; /* of a pwrite: die when half of it is done; of others: die when it is done */
+  char const *only;
+} fault;
+
+enum { KILLED = 77 };
+
+/* -1: the call is to fail; else the caller goes on. */
+static int step(char const *name) {
+  if (!fault.at || (fault.only && strcmp(name, fault.only))) return 0;
+  if (++fault.calls != fault.at) return 0;
+  if (!fault.error && !fault.half) _exit(KILLED);
+  if (!fault.error) return 1;
+  errno = fault.error;
+  return -1;
+}
+
+static long finish(int stepped, long result) {
+  if (stepped > 0) _exit(KILLED);
+  return result;
+}
+
+#define INTERCEPT(name, ...)  \
+  int stepped = step(name);   \
+  if (stepped < 0) return -1; \
+  return (int)finish(stepped, syscall(__VA_ARGS__))
+
+ssize_t pwrite(int fd, void const *data, size_t size, off_t at) {
+  int stepped = step("pwrite");
+  if (stepped < 0) return -1;
+  return finish(stepped, syscall(SYS_pwrite64, fd, data, stepped ? size / 2 : size, at));
+}
+int fsync(int fd) {
+  INTERCEPT("fsync", SYS_fsync, fd);
+}
+int fdatasync(int fd) {
+  INTERCEPT("fdatasync", SYS_fdatasync, fd);
+}
+int ftruncate(int fd, off_t size) {
+  INTERCEPT("ftruncate", SYS_ftruncate, fd, size);
+}
+int renameat(int olddir, char const *old, int newdir, char const *new) {
+  INTERCEPT("renameat", SYS_renameat2, olddir, old, newdir, new, 0);
+}
+int renameat2(int olddir, char const *old, int newdir, char const *new, unsigned int flags) {
+  INTERCEPT("renameat2", SYS_renameat2, olddir, old, newdir, new, flags);
+}
+int linkat(int olddir, char const *old, int newdir, char const *new, int flags) {
+  INTERCEPT("linkat", SYS_linkat, olddir, old, newdir, new, flags);
+}
+int unlinkat(int dir, char const *name, int flags) {
+  INTERCEPT("unlinkat", SYS_unlinkat, dir, name, flags);
+}
+int mkdirat(int dir, char const *name, mode_t mode) {
+  INTERCEPT("mkdirat", SYS_mkdirat, dir, name, mode);
+}
+int futimens(int fd, struct timespec const times[2]) {
+  INTERCEPT("futimens", SYS_utimensat, fd, 0, times, 0);
+}
+
+/* ---- a session to be killed ---- */
+
+struct scene {
+  struct store *s;
+  struct folder *f;
+};
+
+static void begin_scene(struct scene *x) {
+  x->s = open_store();
+  x->f = select_folder(x->s, "");
+}
+
+static void end_scene(struct scene *x) {
+  folder_close(x->f);
+  store_close(x->s);
+}
+
+static enum store_error do_append(struct scene *x) {
+  return append_messages(x->s, "", "one", 1, 0) ? STORE_OK : STORE_UNAVAILABLE;
+}
+static enum store_error do_append_many(struct scene *x) {
+  return append_messages(x->s, "", "many", 3, FLAG_SEEN) ? STORE_OK : STORE_UNAVAILABLE;
+}
+static enum store_error do_flag(struct scene *x) {
+  return change_flags(x->f, 1, 1, FLAGS_ADD, FLAG_FLAGGED, 0);
+}
+/* Of one message: STORE is no batch, and one record for each outcome. */
+static enum store_error do_keyword(struct scene *x) {
+  return change_flags(x->f, 2, 2, FLAGS_ADD, 0, "$Kw");
+}
+static enum store_error do_copy(struct scene *x) {
+  return copy_messages(x->f, 1, 3, x->s, "box", false);
+}
+static enum store_error do_move(struct scene *x) {
+  return copy_messages(x->f, 2, 3, x->s, "box", true);
+}
+static enum store_error do_move_back(struct scene *x) {
+  struct folder *box;
+  enum store_error e = folder_open(x->s, "box", FOLDER_SELECT, &box);
+  if (!e) e = copy_messages(box, 1, 2, x->s, "", true);
+  if (box) folder_close(box);
+  return e;
+}
+static enum store_error do_delete(struct scene *x) {
+  return change_flags(x->f, 1, 1, FLAGS_ADD, FLAG_DELETED, 0);
+}
+static enum store_error do_expunge(struct scene *x) {
+  return folder_expunge(x->f, 0);
+}
+static enum store_error do_compact(struct scene *x) {
+  must(!folder_lock(x->f), "lock");
+  enum store_error e = folder_snapshot(x->f);
+  folder_unlock(x->f);
+  return e;
+}
+
+static struct {
+  char const *name;
+  enum store_error (*act)(struct scene *);
+} const acts[] = {
+    {"append", do_append},   {"append many", do_append_many},
+    {"flag", do_flag},       {"keyword", do_keyword},
+    {"copy", do_copy},       {"move", do_move},
+    {"compact", do_compact}, {"move back", do_move_back},
+    {"delete", do_delete},   {"expunge", do_expunge},
+};
+enum { ACTS = sizeof acts / sizeof *acts };
+
+/* ---- what is on the disk, as a client sees it ---- */
+
+enum { STATE = 3000 };
+
+static void append_state(struct folder *f, char *text, char *uids) {
+  for (uint32_t i = 1; i <= folder_count(f); i++) {
+    char line[400], content[40];
+    snprintf(content, sizeof content, "%.30s", content_of(f, i));
+    content[strcspn(content, "\n")] = 0;
+    char flags[100];
+    snprintf(flags, sizeof flags, "%.90s", flags_of(f, i));
+    char *recent = strchr(flags, 'r'); /* \Recent is whoever's comes first */
+    if (recent) memmove(recent, recent + 1, strlen(recent));
+    snprintf(line, sizeof line, "%s [%s]\n", content, flags);
+    strcat(text, line);
+    snprintf(line, sizeof line, "%s %u %s\n", *f->name ? f->name : "INBOX", folder_uid(f, i),
+             content);
+    strcat(uids, line);
+  }
+}
+
+/* text: messages and flags of both folders; uids: who has which UID. */
+static void read_state(char *text, char *uids) {
+  struct store *s = open_store();
+  *text = *uids = 0;
+  for (int box = 0; box < 2; box++) {
+    struct folder *f = select_folder(s, box ? "box" : "");
+    strcat(text, box ? "box:\n" : "INBOX:\n");
+    append_state(f, text, uids);
+    folder_close(f);
+  }
+  store_close(s);
+}
+
+static void prepare_scene(void) {
+  make_maildir();
+  struct store *s = open_store();
+  must(!store_create(s, "box"), "create");
+  deliver("", "cur/1.a.h:2,", "Subject: a\n\n");
+  deliver("", "cur/2.b.h:2,", "Subject: b\n\n");
+  folder_close(select_folder(s, ""));
+  folder_close(select_folder(s, "box"));
+  store_close(s);
+}
+
+/* The states that a session which is not killed goes through. */
+static char states[ACTS + 1][STATE];
+
+static void record_states(void) {
+  char uids[STATE];
+  struct scene x;
+  prepare_scene();
+  read_state(states[0], uids);
+  begin_scene(&x);
+  for (int i = 0; i < ACTS; i++) {
+    enum store_error e = acts[i].act(&x);
+    must(!e && !folder_sync(x.f, true, 0), acts[i].name);
+    read_state(states[i + 1], uids);
+  }
+  end_scene(&x);
+}
+
+/* Every line of `before` whose UID is still there in `after` is there unchanged. */
+static bool uids_kept(char const *before, char const *after) {
+  char line[200];
+  for (char const *p = before; *p; p = strchr(p, '\n') + 1) {
+    size_t size = (size_t)(strchr(p, '\n') - p);
+    snprintf(line, sizeof line, "%.*s", (int)size, p);
+    *strrchr(line, ' ') = 0;               /* the content is "Subject: x" */
+    *(strrchr(line, ' ') + 1) = 0;         /* folder and UID */
+    char const *now = strstr(after, line); /* "box 1 " */
+    if (now && strncmp(now, p, size + 1)) return false;
+  }
+  return true;
+}
+
+/* What the child tells before it is killed. */
+struct testimony {
+  int done; /* acts that were answered OK */
+  char uids[STATE];
+};
+
+/* Runs all acts in a child that dies at call `at`.  False: it lived to the end. */
+static bool run_and_kill(int at, bool half, struct testimony *t) {
+  int fds[2];
+  must(!pipe(fds), "pipe");
+  pid_t pid = fork();
+  if (!pid) {
+    static struct testimony mine;
+    char text[STATE];
+    struct scene x;
+    fault.at = at;
+    fault.half = half;
+    begin_scene(&x);
+    for (int i = 0; i < ACTS; i++) {
+      if (acts[i].act(&x) || folder_sync(x.f, true, 0)) _exit(2);
+      fault.at = 0; /* looking is not part of it */
+      read_state(text, mine.uids);
+      mine.done = i + 1;
+      if (write(fds[1], &mine, sizeof mine) != (ssize_t)sizeof mine) _exit(3);
+      fault.at = at;
+    }
+    _exit(0);
+  }
+  close(fds[1]);
+  *t = (struct testimony){0};
+  struct testimony heard;
+  while (read(fds[0], &heard, sizeof heard) == (ssize_t)sizeof heard) *t = heard;
+  close(fds[0]);
+  int status;
+  waitpid(pid, &status, 0);
+  if (!WIFEXITED(status) || (WEXITSTATUS(status) && WEXITSTATUS(status) != KILLED))
+    printf("# the child ended with %d\n", status);
+  return WIFEXITED(status) && WEXITSTATUS(status) == KILLED;
+}
+
+static bool judge(struct testimony const *t, int at, bool half) {
+  char text[STATE], uids[STATE];
+  read_state(text, uids);
+  int next = t->done < ACTS ? t->done + 1 : t->done;
+  bool good = !strcmp(text, states[t->done]) || !strcmp(text, states[next]);
+  if (!good)
+    printf("# killed %s call %d, in \"%s\":\n%s# instead of\n%s# or\n%s", half ? "after" : "before",
+           at, t->done < ACTS ? acts[t->done].name : "the end", text, states[t->done],
+           states[next]);
+  if (!uids_kept(t->uids, uids)) {
+    printf("# killed at call %d: UIDs were\n%s# and are\n%s", at, t->uids, uids);
+    good = false;
+  }
+  /* A second look finds nothing more to do. */
+  char again[STATE], more[STATE];
+  read_state(again, more);
+  if (strcmp(again, text) || strcmp(more, uids)) {
+    printf("# killed at call %d: the second look differs\n", at);
+    good = false;
+  }
+  return good;
+}
+
+static void kill_everywhere(bool half, char const *name) {
+  bool good = true;
+  int at = 0;
+  for (bool killed = true; killed && good;) {
+    struct testimony t;
+    prepare_scene();
+    killed = run_and_kill(++at, half, &t);
+    good = judge(&t, at, half);
+  }
+  ok(good, name);
+  ok(at > 40, "there were many such calls");
+  printf("# %d calls\n", at - 1);
+}
+
+/* ---- a system that fails ---- */
+
+/* Every act with every call failing in turn: an error or success, but nothing in between, and the
+ * next session finds everything in order. */
+static void fail_everywhere(int error, char const *name) {
+  bool good = true, last = false;
+  int at = 0;
+  for (; good && !last;) {
+    struct scene x;
+    int done = 0;
+    char text[STATE], uids[STATE];
+    prepare_scene();
+    fault.calls = 0;
+    fault.at = ++at;
+    fault.error = error;
+    struct store *s;
+    struct folder *f = 0;
+    if (!store_open(&s, maildir, &options)) {
+      if (!folder_open(s, "", FOLDER_SELECT, &f)) {
+        x = (struct scene){s, f};
+        while (done < ACTS && !acts[done].act(&x) && !folder_sync(f, true, 0)) done++;
+        fault.at = 0;
+        folder_close(f);
+      }
+      fault.at = 0;
+      store_close(s);
+    }
+    last = fault.calls < at;
+    fault.at = 0;
+    read_state(text, uids);
+    int next = done < ACTS ? done + 1 : done;
+    if (strcmp(text, states[done]) && strcmp(text, states[next])) {
+      printf("# call %d failed in \"%s\":\n%s# instead of\n%s# or\n%s", at,
+             done < ACTS ? acts[done].name : "the end", text, states[done], states[next]);
+      good = false;
+    }
+  }
+  fault.error = 0;
+  ok(good, name);
+}
+
+static void failed_sync(void) {
+  struct scene x;
+  prepare_scene();
+  begin_scene(&x);
+  uint32_t generation = x.f->journal.generation;
+  fault.calls = 0;
+  fault.at = 1;
+  fault.error = EIO;
+  fault.only = "fdatasync";
+  enum store_error e = do_keyword(&x);
+  fault.at = fault.error = 0;
+  fault.only = 0;
+  is_uint(e, STORE_OK, "a journal that cannot be synced");
+  ok(x.f->journal.generation > generation, "is replaced, not synced again");
+  end_scene(&x);
+  begin_scene(&x);
+  is(flags_of(x.f, 2), " $Kw", "by one that has it all");
+  end_scene(&x);
+}
+
+static void full_disk(void) {
+  struct scene x;
+  prepare_scene();
+  begin_scene(&x);
+  fault.calls = 0;
+  fault.at = 1;
+  fault.error = ENOSPC;
+  fault.only = "pwrite";
+  is_uint(do_keyword(&x), STORE_FULL, "a full disk: STORE_FULL");
+  fault.at = fault.error = 0;
+  fault.only = 0;
+  is_uint(do_keyword(&x), STORE_OK, "and with room again it works");
+  is_uint(do_append(&x), STORE_OK, "as does APPEND");
+  end_scene(&x);
+}
+
+static void refused_links(void) {
+  int const errors[] = {EMLINK, EXDEV, EPERM};
+  for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+    struct scene x;
+    struct stat st;
+    char part[400];
+    prepare_scene();
+    begin_scene(&x);
+    fault.calls = 0;
+    fault.at = 1;
+    fault.error = errors[i];
+    fault.only = "linkat";
+    is_uint(copy_messages(x.f, 1, 2, x.s, "box", false), STORE_OK, strerror(errors[i]));
+    fault.at = fault.error = 0;
+    fault.only = 0;
+    snprintf(part, sizeof part, "cur/%s", "1.a.h:2,");
+    must(!stat(path_of("", part), &st), "stat");
+    is_uint(st.st_nlink, 1, "a link refused: that message is copied");
+    must(!stat(path_of("", "cur/2.b.h:2,"), &st), "stat");
+    is_uint(st.st_nlink, 2, "the next is linked");
+    struct folder *box = select_folder(x.s, "box");
+    is(content_of(box, 1), "Subject: a\n\n", "it is the same");
+    time_t t1 = 0, t2 = 1;
+    folder_internal_date(box, 1, &t1);
+    folder_internal_date(x.f, 1, &t2);
+    is_uint((uint64_t)t1, (uint64_t)t2, "its date too");
+    folder_close(box);
+    end_scene(&x);
+  }
+}
+
+int main(void) {
+  if (!getenv("TMPDIR") && !access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);
+  int err = dup(2), null = open("/dev/null", O_WRONLY);
+  record_states();
+  ok(strstr(states[ACTS], "box:\n"), "the whole scene, undisturbed");
+  kill_everywhere(false, "killed before every call: all or nothing");
+  kill_everywhere(true, "killed within or after every call: all or nothing");
+  dup2(null, 2);
+  fail_everywhere(ENOSPC, "the disk is full at every call: all or nothing");
+  fail_everywhere(EIO, "I/O error at every call: all or nothing");
+  dup2(err, 2);
+  failed_sync();
+  full_disk();
+  refused_links();
+  return tap_done();
+}
