@@ -177,7 +177,7 @@ sub corpus {
         my $home = home('generated');
         my ($code, $text) = run_command("$TOP/scripts/samplemail", "$home/Maildir", $n);
         die "samplemail: $text" if $code;
-        @texts = map { slurp($_) } glob "'$home'/Maildir/cur/* '$home'/Maildir/new/*";
+        @texts = map { slurp($_) } glob "'$home'/Maildir/{,.[!.]*/}{cur,new}/*";
         $from  = 'scripts/samplemail';
     }
     die "corpus: only " . @texts . " messages\n" if @texts < $n;
