@@ -33,7 +33,7 @@ static void unlink_if_of_batch(void *context, char const *name, uint64_t inode) 
     folder_failure(u->f, "unlink", name);
 }
 
-void batch_unlink(struct folder *f, uint64_t id) {
+static void unlink_batch(struct folder *f, uint64_t id) {
   struct unlinking u = {f, id};
   if (maildir_scan(f->dir, "cur", f->cur_inode, unlink_if_of_batch, 0, &u) < 0)
     folder_failure(f, "read", "cur");
@@ -59,7 +59,7 @@ enum store_error batch_recover(struct folder *f) {
   struct batch *b;
   while ((b = find_pending(f, false))) {
     uint64_t id = b->id;
-    batch_unlink(f, id);
+    unlink_batch(f, id);
     enum store_error e = batch_done(f, id);
     if (e) return e;
   }

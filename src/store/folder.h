@@ -289,7 +289,7 @@ enum store_error batch_recover(struct folder *);
 bool batch_move_pending(struct folder const *);
 /* Without the lock: resolves moves out of this folder. */
 enum store_error batch_resolve_moves(struct folder *);
-void batch_unlink(struct folder *, uint64_t id);
+/* Writes DONE. */
 enum store_error batch_done(struct folder *, uint64_t id);
 
 /* names.c: the file of a message */

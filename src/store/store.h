@@ -2,15 +2,23 @@
  * lives beside each folder in our own directory (doc/store.md).  This is all that imapd knows of
  * where mail is.
  *
- *   tree.c      a Maildir++ tree: opening, listing, creating, deleting, renaming, subscriptions
+ *   tree.c      a Maildir++ tree: opening, creating, deleting, renaming
+ *   list.c      listing it
+ *   subscribe.c subscriptions
  *   folder.c    one folder opened: its view, its columns
+ *   message.c   opening a message's file
  *   sync.c      following what others did
  *   change.c    flags, expunge
  *   copy.c      copy and move
  *   append.c    new messages
  *   facts.c     what a message's bytes say, from the cache or from the file
- *   journal.c   the folder's memory on disk
- *   (and what stands behind them)
+ *   status.c    counting without selecting
+ *   watch.c     waiting for changes
+ * and behind these, declared in folder.h:
+ *   journal.c   the folder's memory on disk; record.c and view.c: what it says and what that means
+ *   transaction.c, snapshot.c, batch.c, publish.c   how it is written, replaced and recovered
+ *   scan.c      comparing it with the Maildir
+ *   names.c, sizes.c, uidvalidity.c, boot.c, birth.c, error.c
  *
  * Every function that can fail returns enum store_error.  A failure of the system (STORE_NOPERM to
  * STORE_UNAVAILABLE) has been logged when it returns: path, cause, remedy.  store_words() is the

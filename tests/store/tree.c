@@ -1,6 +1,8 @@
 /* The tree: opening and refusing, LIST, CREATE, DELETE, RENAME, subscriptions. */
 #include "store-test.h"
 
+#include <sys/resource.h>
+
 static char const *listing(struct store *s) {
   static char text[2000];
   struct arena arena = {0};
@@ -218,6 +220,46 @@ static void read_only(void) {
   store_close(s);
 }
 
+/* Nothing is left open, and running out of descriptors is an answer, not an end. */
+static void descriptors(void) {
+  struct rlimit before, few;
+  make_maildir();
+  must(!getrlimit(RLIMIT_NOFILE, &before), "getrlimit");
+  few = before;
+  few.rlim_cur = 40;
+  must(!setrlimit(RLIMIT_NOFILE, &few), "setrlimit");
+  struct store *s = open_store();
+  store_create(s, "a");
+  store_create(s, "b");
+  int good = 1;
+  for (int i = 0; i < 100; i++) {
+    struct folder_status st;
+    struct folder *f = select_folder(s, "a");
+    good &= append_messages(s, "a", "m", 2, 0) > 0;
+    good &= !folder_sync(f, true, 0) && !copy_messages(f, 1, 1, s, "b", i % 2);
+    good &= !store_status(s, "", &st) && !store_status(s, "b", &st);
+    good &= !store_subscribe(s, i % 2 ? "x" : "y", true);
+    good &= *content_of(f, folder_count(f)) == 'S';
+    folder_close(f);
+  }
+  ok(good, "a hundred times everything with forty descriptors");
+  struct folder *f = select_folder(s, "a");
+  int taken[40];
+  size_t n = 0;
+  char any[1400];
+  snprintf(any, sizeof any, "%s/%s", path_of("a", "cur"), file_in("a", "cur", ""));
+  while (n < 40 && (taken[n] = dup(0)) >= 0) n++;
+  must(!unlink(any), "unlink"); /* a change that needs no descriptor */
+  is(sync_and_hear(f, true), "UNAVAILABLE", "none left: UNAVAILABLE");
+  struct folder *g;
+  is_uint(folder_open(s, "b", FOLDER_SELECT, &g), STORE_UNAVAILABLE, "SELECT likewise");
+  while (n) close(taken[--n]);
+  ok(sync_and_hear(f, true)[0] == '-', "afterwards all is well");
+  folder_close(f);
+  store_close(s);
+  must(!setrlimit(RLIMIT_NOFILE, &before), "setrlimit");
+}
+
 int main(void) {
   refusals();
   folders();
@@ -225,5 +267,6 @@ int main(void) {
   subscriptions();
   modes();
   read_only();
+  descriptors();
   return tap_done();
 }
