@@ -87,7 +87,7 @@ SOURCES = $(wildcard src/*/*.[ch] tests/*.h tests/*/*.[ch])
 SHELL_SOURCES = $(shell grep -lE '^\#!/bin/sh' .ci/run $(wildcard scripts/* service/*/run service/*/log/run tests/*/*.t))
 lint:
 	clang-format --dry-run -Werror $(SOURCES)
-	clang-tidy --quiet $(filter %.c,$(wildcard src/*/*.c)) -- -std=c11 $(ALL_CPPFLAGS) 2>/dev/null
+	clang-tidy --quiet $(wildcard src/*/*.c) -- -std=c11 $(ALL_CPPFLAGS) 2>/dev/null
 	shellcheck -s sh -S warning $(SHELL_SOURCES)
 
 demo:

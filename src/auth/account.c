@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -76,12 +77,17 @@ static void reset_signals(void) {
   sigprocmask(SIG_SETMASK, &none, 0);
 }
 
+/* LOGIN, or the SASL mechanism.  PLAIN is the one whose credentials are a password. */
+static char const *login_method(void) {
+  char const *mechanism = getenv("AUTHMECH"), *command = getenv("IMAPLOGIN_COMMAND");
+  if (mechanism) return mechanism;
+  return command && !strcmp(command, "AUTHENTICATE") ? "PLAIN" : command;
+}
+
 static void log_login(struct auth_account const *a) {
   char uid[21];
-  char const *mechanism = getenv("AUTHMECH");
-  log_event("login", "user", a->user, "ip", getenv("TCPREMOTEIP"), "method",
-            mechanism ? mechanism : getenv("IMAPLOGIN_COMMAND"), "tls", getenv("SSL_PROTOCOL"),
-            "uid", log_number(uid, a->uid), (char *)0);
+  log_event("login", "user", a->user, "ip", getenv("TCPREMOTEIP"), "method", login_method(), "tls",
+            getenv("SSL_PROTOCOL"), "uid", log_number(uid, a->uid), (char *)0);
 }
 
 noreturn void account_become(struct auth_account const *a, char const *module,
