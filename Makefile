@@ -60,7 +60,13 @@ $(B)/lib$(1).a: $(call objects,$(call lib_sources,$(1)))
 endef
 $(foreach l,$(LIBS),$(eval $(call archive,$(l))))
 
-$(B)/%.o: %.c Makefile
+# PREFIX is compiled in: another one makes everything anew.
+$(B)/prefix: FORCE
+	@mkdir -p $(@D)
+	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@
+FORCE:
+
+$(B)/%.o: %.c Makefile $(B)/prefix
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
@@ -102,12 +108,13 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/conf $(DESTDIR)$(PREFIX)/service \
 	  $(foreach s,1 5 7 8,$(DESTDIR)$(PREFIX)/share/man/man$(s))
 	install -m 755 $(PROGRAMS:%=$(B)/bin/%) scripts/mkimapdcert $(DESTDIR)$(PREFIX)/bin
-	$(foreach p,$(PAGES),install -m 644 $(p) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(p))) &&) :
+	$(foreach p,$(PAGES),sed 's|/usr/local/chainmail|$(PREFIX)|g' $(p) | install -m 644 /dev/stdin \
+	  $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(p)))/$(notdir $(p)) &&) :
 	scripts/install-conf "$(DESTDIR)" "$(PREFIX)"
 
 clean:
 	rm -rf build build-san
 
-.PHONY: all check unit-tests lint demo bench install clean
+.PHONY: all check unit-tests lint demo bench install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -1,7 +1,6 @@
 /* Memory that is given back all at once. */
 #include "base/base.h"
 
-#include <malloc.h>
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,18 +58,11 @@ void *arena_grow(struct arena *a, void *array, size_t *capacity, size_t want, si
 }
 
 void arena_release(struct arena *a) {
-  size_t blocks = 0;
   while (a->blocks) {
     struct arena_block *b = a->blocks;
     a->blocks = b->previous;
     free(b);
-    blocks++;
   }
   a->next = 0;
   a->left = 0;
-#ifdef __GLIBC__
-  if (blocks > 16) malloc_trim(0); /* a small command's pages are better kept */
-#else
-  (void)blocks;
-#endif
 }

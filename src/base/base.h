@@ -9,8 +9,11 @@
  *   seccomp.c    confinement to a list of system calls           (Linux)
  *   landlock.c   confinement to parts of the file system          (Linux)
  *   arena.c      memory that is given back all at once
+ *   trim.c       memory that is given back to the system      (glibc, Linux)
  *   set.c        sets of 32-bit numbers as sorted ranges
  *   base64.c     RFC 4648 section 4
+ *   tlsfacts.c   what the TLS side of a connection says of it
+ *   slots.c      how many connections of one address may be before login
  *   settings.c   numbers and switches from the environment
  *
  * Unless a comment says otherwise, functions that return int return 0 for success and -1 with
@@ -111,6 +114,10 @@ int privilege_drop(uid_t uid, gid_t gid);
  * with EPERM.  (The caller finds the groups: initgroups needs NSS, which a static program lacks.)
  */
 int privilege_become(uid_t uid, gid_t gid, gid_t const *groups, size_t ngroups);
+/* Makes the working directory one that is empty and has no name, so that nobody can put anything
+ * into it: to chroot into, without one that an administrator must provide and keep empty.  The
+ * program's name is for whoever sees it for the moment it has a name. */
+int directory_enter_nowhere(char const *program);
 /* No core dumps, not traceable: for processes that hold credentials. */
 void privilege_protect_memory(void);
 
@@ -147,8 +154,13 @@ char *arena_copy(struct arena *, void const *data, size_t n);
 /* An array of `count` elements of `size` bytes grown to hold `want`, doubling; returns the array,
  * perhaps moved.  *capacity is the count it can hold. */
 void *arena_grow(struct arena *, void *array, size_t *capacity, size_t want, size_t size);
-/* Gives everything back, and to the system what malloc can return. */
+/* Gives everything back. */
 void arena_release(struct arena *);
+
+/* ---- trim.c ---- */
+/* Gives to the system what has been freed, and the stack below the caller.  Takes some
+ * microseconds, and what comes next has to ask for the pages again: only before a long wait. */
+void memory_trim(void);
 
 /* ---- set.c: a set of numbers 1..UINT32_MAX as sorted, disjoint, non-adjacent ranges ---- */
 struct range {
@@ -174,6 +186,38 @@ bool set_next(struct set const *, uint32_t *number);
 ssize_t base64_decode(char const *in, size_t size, char *out);
 /* Encodes; out must hold (size + 2) / 3 * 4 bytes; no NUL is added.  Returns that length. */
 size_t base64_encode(void const *in, size_t size, char *out);
+
+/* ---- tlsfacts.c: UCSPI-TLS, strings NAME=value NUL, ended by an empty one; see doc/chain.md ----
+ * Believed are SSL_PROTOCOL, SSL_CIPHER, SSL_TLS_SNI_SERVERNAME, SSL_PEER_* and SSL_ERROR, where
+ * short and printable; others are passed over. */
+enum { FACT_MAX = 256, FACTS_MAX = 8192 };
+struct tls_facts {
+  char text[FACTS_MAX];
+  size_t size;
+  char const *error; /* the value of SSL_ERROR: the handshake failed */
+};
+/* Reads from fd to the end of the list, or to the end of the file after SSL_ERROR.  -1 with EPROTO
+ * for what no honest program sends, EPIPE if it ended without an empty string or a reason,
+ * ETIMEDOUT at the deadline. */
+int tls_facts_read(struct tls_facts *, int fd, int64_t deadline);
+/* After that: why there is no TLS, in words. */
+char const *tls_facts_failure(struct tls_facts const *);
+/* The value of a name, null if it was not sent. */
+char const *tls_facts_get(struct tls_facts const *, char const *name);
+/* Into the environment, in place of any that were there; -1 when memory ran out. */
+int tls_facts_export(struct tls_facts const *);
+/* Takes everything of that kind out of the environment. */
+void tls_facts_unset(void);
+
+/* ---- slots.c ---- */
+/* Takes one of `max` places of this address in the file at path, creating it if it is missing.
+ * Returns a descriptor that holds the place until its last copy is closed; -1 with EAGAIN if all
+ * are taken, with another errno if the file fails. */
+int slot_take(char const *path, char const *address, unsigned int max);
+/* The same for TCPREMOTEIP, as IMAP_LOGIN_SLOTS and IMAP_LOGIN_PERIP have it; the failure has been
+ * logged.  -1 with another errno than EAGAIN, too, if no places are kept: a file that fails is no
+ * reason to shut everybody out. */
+int slot_take_configured(void);
 
 /* ---- settings.c ---- */
 /* The decimal number in environment variable `name`, `fallback` if it is unset or empty.  A value

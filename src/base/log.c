@@ -94,15 +94,19 @@ static void line_write(struct line *l) {
     ;
 }
 
+static void log_pairs(char const *event, va_list pairs) {
+  struct line l;
+  line_begin(&l, event);
+  line_put_pairs(&l, pairs);
+  line_write(&l);
+}
+
 void log_event(char const *event, ...) {
   int saved = errno;
-  struct line l;
   va_list pairs;
-  line_begin(&l, event);
   va_start(pairs, event);
-  line_put_pairs(&l, pairs);
+  log_pairs(event, pairs);
   va_end(pairs);
-  line_write(&l);
   errno = saved;
 }
 
@@ -114,13 +118,10 @@ void log_failure(char const *attempt, char const *path, char const *remedy) {
 }
 
 noreturn void log_die(int code, char const *event, ...) {
-  struct line l;
   va_list pairs;
-  line_begin(&l, event);
   va_start(pairs, event);
-  line_put_pairs(&l, pairs);
+  log_pairs(event, pairs);
   va_end(pairs);
-  line_write(&l);
   _exit(code);
 }
 

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -46,6 +48,25 @@ int privilege_become(uid_t uid, gid_t gid, gid_t const *groups, size_t ngroups) 
   }
   if (setgroups(ngroups, groups) < 0) return -1;
   return become(uid, gid);
+}
+
+int directory_enter_nowhere(char const *program) {
+  static char const *const parents[] = {"/tmp", "/var/tmp", "/run"};
+  for (size_t i = 0; i < sizeof parents / sizeof *parents; i++) {
+    char path[64];
+    int n = snprintf(path, sizeof path, "%s/%s.XXXXXX", parents[i], program);
+    if (n < 0 || (size_t)n >= sizeof path) {
+      errno = ENAMETOOLONG;
+      return -1;
+    }
+    if (!mkdtemp(path)) continue;
+    int r = chdir(path);
+    int saved = errno;
+    if (rmdir(path) < 0 && !r) return -1;
+    errno = saved;
+    return r;
+  }
+  return -1;
 }
 
 void privilege_protect_memory(void) {

@@ -72,3 +72,7 @@ int chain_offer(struct credentials const *c, int64_t timestamp) {
   errno = saved;
   return r;
 }
+
+void chain_withdraw(void) {
+  close(CREDENTIALS_FD);
+}

@@ -3,30 +3,11 @@
 #include "login/login.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/syscall.h>
 #endif
-
-/* A new directory, which nobody can reach nor put anything into once it is removed.  Not one that
- * an administrator must provide: it would have to be there, empty, and stay so. */
-static int enter_empty_directory(void) {
-  static char const *const patterns[] = {"/tmp/imaplogin.XXXXXX", "/var/tmp/imaplogin.XXXXXX",
-                                         "/run/imaplogin.XXXXXX"};
-  for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
-    char path[64], *p = path;
-    for (char const *from = patterns[i]; (*p = *from); p++) from++;
-    if (!mkdtemp(path)) continue;
-    int r = chdir(path);
-    int saved = errno;
-    rmdir(path);
-    errno = saved;
-    return r;
-  }
-  return -1;
-}
 
 #ifdef __linux__
 /* For what parser.c, src/imap and malloc do from now on. */
@@ -57,14 +38,16 @@ int parser_confine(struct parser_config const *c, enum confine_step *step) {
   int done = 0;
   if (c->confine) {
     *step = STEP_DIRECTORY;
-    if (enter_empty_directory() < 0) return -1;
+    if (directory_enter_nowhere("imaplogin") < 0) return -1;
     *step = STEP_CHROOT;
     if (chroot(".") < 0 || chdir("/") < 0) return -1;
     *step = STEP_PRIVILEGE;
     if (privilege_drop(c->uid, c->gid) < 0) return -1;
     done = CONFINED_ROOT | CONFINED_USER;
   }
+  /* The file that slots.c counts in is open here and must stay as it is. */
   *step = STEP_SYSCALLS;
+  if (setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, 0}) < 0) return -1;
   if (!confine_to_needs()) return done | CONFINED_SYSCALLS;
   return errno == ENOSYS ? done : -1;
 }

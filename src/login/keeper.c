@@ -196,7 +196,17 @@ static bool export_all(struct keeper *k) {
   return good;
 }
 
-static noreturn void become_module(struct keeper *k) {
+/* The first module that can be executed.  One that cannot is a temporary failure of that module. */
+static void execute_modules(struct keeper const *k) {
+  for (char const *const *word = k->argv + 1; is_module(*word); word++) {
+    execvp(*word, (char *const *)word);
+    log_failure("execute", *word, "install this module, or take it out of the chain");
+    setenv("IMAPLOGIN_VERDICT", "temporary", 1);
+  }
+}
+
+/* Returns only if there is no module to become. */
+static void become_module(struct keeper *k) {
   if (!export_all(k))
     log_die_failure(EXIT_TEMPORARY, "set the environment", 0, "raise the memory limit");
   if (chain_offer(&k->credentials, time(0)) < 0)
@@ -205,8 +215,10 @@ static noreturn void become_module(struct keeper *k) {
   explicit_bzero(&k->credentials, sizeof k->credentials);
   if (fd_close_on_exec(k->parser, false) < 0)
     log_die_failure(EXIT_TEMPORARY, "pass on the parser's socket", 0, 0);
-  execvp(k->argv[1], (char *const *)(k->argv + 1));
-  log_die_failure(EXIT_TEMPORARY, "execute", k->argv[1], "let PATH or the run script find it");
+  execute_modules(k);
+  chain_withdraw();
+  fd_close_on_exec(k->parser, true);
+  settle(k, "temporary");
 }
 
 static void take_login(struct keeper *k, char const *message, size_t size) {
@@ -219,7 +231,10 @@ static void take_login(struct keeper *k, char const *message, size_t size) {
   k->state.method = c->method;
   memcpy(k->state.user, c->user, sizeof c->user);
   /* To some directories a login without a password is an anonymous one, and succeeds. */
-  if (*c->user && *c->password) become_module(k);
+  if (*c->user && *c->password) {
+    become_module(k);
+    return;
+  }
   explicit_bzero(c, sizeof *c);
   settle(k, 0);
 }
@@ -306,7 +321,7 @@ static void read_settings(struct keeper *k) {
 static void look_at_tls(struct keeper *k) {
   if (!ucspitls_find(&k->tls)) _exit(EXIT_MISUSE);
   k->config.starttls = k->tls.control >= 0;
-  if (k->config.starttls) ucspitls_forget(); /* of some other connection's TLS */
+  if (k->config.starttls) tls_facts_unset(); /* of some other connection's TLS */
   k->config.tls = !k->config.starttls && getenv("SSL_PROTOCOL");
   for (int fd = STDERR_FD + 1; fd < PRIVATE_FD; fd++)
     if (fd != k->parser) close(fd);
@@ -328,29 +343,16 @@ static void log_connect(struct keeper const *k) {
 
 static noreturn void refuse_crowd(struct keeper const *k) {
   static char const bye[] = "* BYE [UNAVAILABLE] Too many connections from your address\r\n";
-  log_event("too-many-connections", "ip", k->ip, "remedy", "see IMAP_LOGIN_PERIP in imaplogin(8)",
-            (char *)0);
   io_write_all(1, bye, sizeof bye - 1, clock_ms() + 1000);
   end(k, "too-many-connections", EXIT_REFUSED);
-}
-
-/* -1 if no places are kept; a file that fails is no reason to shut everybody out. */
-static int take_slot(struct keeper const *k) {
-  char const *path = getenv("IMAP_LOGIN_SLOTS");
-  unsigned int max = (unsigned int)setting_number("IMAP_LOGIN_PERIP", 10, 1, 256);
-  if (!path || !*path || !k->ip) return -1;
-  int slot = slot_take(path, k->ip, max);
-  if (slot >= 0) return slot;
-  if (errno == EAGAIN) refuse_crowd(k);
-  log_failure("count connections in", path, "let IMAP_LOGIN_SLOTS name a file on a local disk");
-  return -1;
 }
 
 static void begin(struct keeper *k) {
   k->state.began = clock_ms();
   look_at_tls(k);
   log_connect(k);
-  int slot = take_slot(k);
+  int slot = slot_take_configured();
+  if (slot < 0 && errno == EAGAIN) refuse_crowd(k);
   k->parser = parser_spawn(k->argv[0], &k->config, &k->tls, slot);
   if (k->parser < 0) {
     log_failure("start the parser", k->argv[0], "raise the limits on processes and open files");

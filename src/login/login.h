@@ -14,7 +14,6 @@
  *   chain.c        the words after `imaplogin`, and the way into the first of them
  *   ucspitls.c     starting TLS
  *   wait.c         waiting until a failure may be answered
- *   slots.c        how many connections of one address may be before login
  *
  * doc/chain.md is the contract with everybody else.  Parser and keeper are joined by a
  * SOCK_SEQPACKET socket; each message is one packet that begins with one of the bytes below.
@@ -135,6 +134,8 @@ char *chain_netstrings(char const *const *argv);
 /* A pipe of which descriptor 3 is the reading end, with these credentials in it; the writing end is
  * closed.  Wipes what it has copied. */
 int chain_offer(struct credentials const *, int64_t timestamp);
+/* Closes descriptor 3 again: nobody has come for what is in it. */
+void chain_withdraw(void);
 
 /* ---- ucspitls.c ---- */
 struct ucspitls {
@@ -146,8 +147,6 @@ bool ucspitls_find(struct ucspitls *);
 /* Begins TLS before the deadline: sets SSL_PROTOCOL and the rest in the environment and makes 0 and
  * 1 the inside of TLS.  Returns null, or the reason in words why not (in a static buffer). */
 char const *ucspitls_begin(struct ucspitls *, int64_t deadline);
-/* Takes the variables that say that TLS is on out of the environment. */
-void ucspitls_forget(void);
 
 /* ---- spawn.c ---- */
 /* Starts the parser with the connection on 0 and 1 and tells it its config.  slot is a descriptor
@@ -189,11 +188,5 @@ int64_t failure_boundary(int64_t received, int64_t now, int64_t step);
 int64_t failure_step(int64_t first, uint32_t count);
 /* Waits; false if the client or the parser has gone meanwhile. */
 bool wait_until(int64_t when, int parser);
-
-/* ---- slots.c ---- */
-/* Takes one of `max` places of this address in the file at path, creating it if it is missing.
- * Returns a descriptor that holds the place until its last copy is closed; -1 with EAGAIN if all
- * are taken, with another errno if the file fails. */
-int slot_take(char const *path, char const *address, unsigned int max);
 
 #endif

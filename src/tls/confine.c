@@ -1,10 +1,7 @@
 /* How the engine is confined: a user of its own, an empty root, the system calls of the relay. */
-#define _GNU_SOURCE /* chroot */
 #include "tls/tls.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -40,25 +37,11 @@ static int const allowed[] = {
 static int const allowed[] = {0};
 #endif
 
-/* A directory that is nowhere: made, entered, and removed from its parent.  It is empty, and in a
- * directory without a name nothing can be made.  So an administrator has none to prepare. */
-static int enter_empty_root(void) {
-  char path[] = "/tmp/tlsd.XXXXXX";
-  if (!mkdtemp(path)) return -1;
-  int r = chdir(path);
-  int saved = errno;
-  if (rmdir(path) < 0 || r < 0) {
-    if (r < 0) errno = saved;
-    return -1;
-  }
-  return chroot(".");
-}
-
 void engine_confine(uid_t uid, gid_t gid) {
   if (!geteuid()) {
-    if (enter_empty_root() < 0)
-      log_die_failure(EXIT_TEMPORARY, "chroot", "/tmp/tlsd.*",
-                      "tlsd as root needs a writable /tmp and CAP_SYS_CHROOT");
+    if (directory_enter_nowhere("tlsd") < 0 || chroot(".") < 0)
+      log_die_failure(EXIT_TEMPORARY, "chroot", 0,
+                      "tlsd as root needs /tmp, /var/tmp or /run writable, and CAP_SYS_CHROOT");
     if (privilege_drop(uid, gid) < 0)
       log_die_failure(EXIT_TEMPORARY, "setuid", 0, "see TLS_UID and TLS_GID in tlsd(8)");
   }

@@ -2,7 +2,6 @@
  *
  *   tlsd.c         main: settings, engine, hand-over to the next program
  *   certificate.c  the PEM file: certificate chain and private key
- *   facts.c        what the engine says of a connection, believed within bounds
  *   engine.c       the confined process that holds the key and the connection
  *   confine.c      how it is confined
  *   relay.c        bytes between the connection and the chain, through BearSSL
@@ -32,23 +31,6 @@ struct credentials {
  * with them is misconfiguration: logged in words, exit 100. */
 void credentials_load(struct credentials *, char const *certfile, char const *keyfile);
 void credentials_wipe(struct credentials *);
-
-/* ---- facts.c: strings NAME=value NUL, ended by an empty one; see doc/chain.md ---- */
-enum { FACT_MAX = 256, FACTS_MAX = 8192 };
-struct facts {
-  char text[FACTS_MAX];
-  size_t size;
-  char const *error; /* the value of SSL_ERROR: the handshake failed */
-};
-/* Reads from fd and checks everything.  -1 with EPROTO for what no honest engine sends, EPIPE if it
- * ended without a word, ETIMEDOUT at the deadline. */
-int facts_read(struct facts *, int fd, int64_t deadline);
-/* The value of a name, null if it was not sent. */
-char const *facts_get(struct facts const *, char const *name);
-/* Into the environment; -1 when memory ran out. */
-int facts_export(struct facts const *);
-/* Takes everything of that kind out of the environment, and UCSPI-TLS's descriptors. */
-void facts_unset(void);
 
 /* ---- engine.c ---- */
 struct engine_settings {

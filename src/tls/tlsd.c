@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -82,11 +83,20 @@ static struct link link_make(void) {
   return l;
 }
 
+/* The environment is the modules', and may hold passwords of databases: nothing for a process that
+ * talks to strangers. */
+static void wipe_environment(void) {
+  extern char **environ;
+  for (char **e = environ; *e; e++) explicit_bzero(*e, strlen(*e));
+  *environ = 0;
+}
+
 /* Leaves open 0 (the connection), 2 (until confined), and its ends of the links, now 3 and 4. */
 static noreturn void engine_begin(struct engine_settings const *s, int control, int chain) {
   close(1);
   if (dup2(control, 3) < 0 || dup2(chain, 4) < 0) _exit(EXIT_TEMPORARY);
   fd_close_from(5);
+  wipe_environment();
   engine_run(s, 3, 4);
 }
 
@@ -106,6 +116,13 @@ static void engine_start(struct engine_settings const *s, int control, int chain
   if (status) _exit(EXIT_TEMPORARY);
 }
 
+/* Of some other connection, or an administrator's mistake. */
+static void forget_other_tls(void) {
+  static char const *const descriptors[] = {"SSLCTLFD", "SSLREADFD", "SSLWRITEFD"};
+  tls_facts_unset();
+  for (size_t i = 0; i < sizeof descriptors / sizeof *descriptors; i++) unsetenv(descriptors[i]);
+}
+
 static noreturn void die_handshake(char const *reason) {
   log_die(EXIT_REFUSED, "tls-failed", "ip", getenv("TCPREMOTEIP"), "reason", reason, (char *)0);
 }
@@ -117,16 +134,14 @@ static void exports_or_die(int r) {
 /* Implicit TLS: the handshake is over before the next program runs, which finds TLS's inside on 0
  * and 1 and the facts in its environment. */
 static void handshake(struct engine_settings const *s, int control, int chain) {
-  static struct facts f;
+  static struct tls_facts f;
   if (send(control, "Y", 1, MSG_NOSIGNAL) != 1) die_handshake("TLS engine did not start");
-  if (facts_read(&f, control, clock_ms() + s->handshake_ms + GRACE_MS) < 0)
-    die_handshake(errno == EPROTO      ? "TLS engine misbehaved"
-                  : errno == ETIMEDOUT ? "handshake timed out"
-                                       : "TLS engine ended");
-  if (f.error) die_handshake(f.error);
-  log_event("tls", "ip", getenv("TCPREMOTEIP"), "protocol", facts_get(&f, "SSL_PROTOCOL"), "cipher",
-            facts_get(&f, "SSL_CIPHER"), "sni", facts_get(&f, "SSL_TLS_SNI_SERVERNAME"), (char *)0);
-  exports_or_die(facts_export(&f));
+  int r = tls_facts_read(&f, control, clock_ms() + s->handshake_ms + GRACE_MS);
+  if (r < 0 || f.error) die_handshake(tls_facts_failure(&f));
+  log_event("tls", "ip", getenv("TCPREMOTEIP"), "protocol", tls_facts_get(&f, "SSL_PROTOCOL"),
+            "cipher", tls_facts_get(&f, "SSL_CIPHER"), "sni",
+            tls_facts_get(&f, "SSL_TLS_SNI_SERVERNAME"), (char *)0);
+  exports_or_die(tls_facts_export(&f));
   if (dup2(chain, 0) < 0 || dup2(chain, 1) < 0) log_die_failure(EXIT_TEMPORARY, "dup2", 0, 0);
 }
 
@@ -159,12 +174,15 @@ int main(int argc, char *const *argv) {
   check_connection();
   load_settings(&settings);
 
+  /* Who stalls in the handshake counts as one that has not logged in; exec gives the place back. */
+  if (!on_request && slot_take_configured() < 0 && errno == EAGAIN) _exit(EXIT_REFUSED);
+
   struct link control = link_make(), chain = link_make();
   engine_start(&settings, control.theirs, chain.theirs);
   credentials_wipe(&credentials);
   close(control.theirs);
   close(chain.theirs);
-  facts_unset();
+  forget_other_tls();
   if (on_request)
     offer(control.ours, chain.ours);
   else

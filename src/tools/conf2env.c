@@ -1,7 +1,7 @@
-/* conf2env dir < file: makes an environment directory, as envdir reads it, from a file of
- * key=value lines, as Courier's are.  Runs nothing and knows no key: what the values mean is the
- * business of the programs that find them in their environment.  The manual page conf2env(8) is
- * the specification.
+/* conf2env dir < file, conf2env dir file...: makes an environment directory, as envdir reads it,
+ * from files of key=value lines, as Courier's are.  Runs nothing and knows no key: what the values
+ * mean is the business of the programs that find them in their environment.  The manual page
+ * conf2env(8) is the specification.
  *
  * Three steps: the file is read into definitions, the references between them are resolved, and
  * only when all of it is good is the directory built, beside the old one, and exchanged with it. */
@@ -42,10 +42,15 @@ struct piece {
 
 enum progress { UNRESOLVED, RESOLVING, RESOLVED, FAILED };
 
+struct where {
+  char const *file; /* null for standard input */
+  uint64_t line;
+};
+
 /* One line key=value. */
 struct definition {
   char const *key;
-  uint64_t line;
+  struct where where;
   struct piece *pieces;
   size_t n, capacity;
   enum progress progress;
@@ -56,17 +61,18 @@ struct definition {
 
 struct config {
   struct arena arena;
-  struct definition *definitions; /* in the order of the file */
+  struct definition *definitions; /* in the order of the files */
   size_t n, capacity;
   size_t total;            /* bytes of all values */
   unsigned int complaints; /* bad lines so far */
 };
 
-/* ---- complaints about the file ---- */
+/* ---- complaints about the files ---- */
 
-static void complain(struct config *c, uint64_t line, char const *key, char const *why) {
+static void complain(struct config *c, struct where at, char const *key, char const *why) {
   char number[21];
-  log_event("bad-line", "line", log_number(number, line), "key", key, "why", why, (char *)0);
+  log_event("bad-line", "file", at.file, "line", log_number(number, at.line), "key", key, "why",
+            why, (char *)0);
   if (++c->complaints == COMPLAINTS_MAX)
     log_die(EXIT_REFUSED, "gave-up", "why", "too many bad lines: is this the right file?",
             (char *)0);
@@ -229,7 +235,7 @@ static char const *shown_key(struct config *c, char const *key, size_t size) {
   return arena_copy(&c->arena, key, size < SHOWN_MAX ? size : SHOWN_MAX);
 }
 
-static void read_definition(struct config *c, uint64_t line, char const *at, char const *end) {
+static void read_definition(struct config *c, struct where where, char const *at, char const *end) {
   char const *equals = memchr(at, '=', (size_t)(end - at));
   char const *key_end = equals ? equals : at;
   if (!equals)
@@ -241,28 +247,28 @@ static void read_definition(struct config *c, uint64_t line, char const *at, cha
                                                       : key_fault(at, key_size);
   if (!why && c->n == DEFINITIONS_MAX) why = "more than 2000 definitions";
   if (why) {
-    complain(c, line, shown_key(c, at, key_size), why);
+    complain(c, where, shown_key(c, at, key_size), why);
     return;
   }
   c->definitions =
       arena_grow(&c->arena, c->definitions, &c->capacity, c->n + 1, sizeof *c->definitions);
   struct definition *d = &c->definitions[c->n];
-  *d = (struct definition){.key = arena_copy(&c->arena, at, key_size), .line = line};
+  *d = (struct definition){.key = arena_copy(&c->arena, at, key_size), .where = where};
   why = read_value(&(struct reader){c, d, equals + 1, end});
   if (why)
-    complain(c, line, d->key, why);
+    complain(c, where, d->key, why);
   else
     c->n++;
 }
 
-static void read_lines(struct config *c, char const *at, char const *end) {
-  for (uint64_t line = 1; at < end; line++) {
+static void read_lines(struct config *c, char const *file, char const *at, char const *end) {
+  for (struct where where = {file, 1}; at < end; where.line++) {
     char const *newline = memchr(at, '\n', (size_t)(end - at));
     char const *next = newline ? newline + 1 : end;
     char const *line_end = newline ? newline : end;
     if (line_end > at && line_end[-1] == '\r') line_end--; /* edited on a foreign system */
     while (at < line_end && is_blank(*at)) at++;
-    if (at < line_end && *at != '#') read_definition(c, line, at, line_end);
+    if (at < line_end && *at != '#') read_definition(c, where, at, line_end);
     at = next;
   }
 }
@@ -293,7 +299,7 @@ static void complain_loop(struct config *c, struct definition *d) {
     next = next->waits_for;
     used += (size_t)snprintf(text + used, sizeof text - used, " -> %s", next->key);
   } while (next != d && used < sizeof text);
-  complain(c, d->line, d->key, text);
+  complain(c, d->where, d->key, text);
 }
 
 static bool resolve(struct config *c, struct definition *d, unsigned int depth);
@@ -310,7 +316,7 @@ static bool resolve_references(struct config *c, struct definition *d, unsigned 
     }
     d->size += piece->size;
     if (d->size > VALUE_MAX || c->total + d->size > TOTAL_MAX) {
-      complain(c, d->line, d->key,
+      complain(c, d->where, d->key,
                d->size > VALUE_MAX ? "the value is too long for a program's environment"
                                    : "all values together are too long for an environment");
       return false;
@@ -336,7 +342,7 @@ static bool resolve(struct config *c, struct definition *d, unsigned int depth) 
   if (d->progress == RESOLVING) complain_loop(c, d);
   if (d->progress != UNRESOLVED) return false;
   if (depth > DEPTH_MAX) {
-    complain(c, d->line, d->key, "references nested too deep");
+    complain(c, d->where, d->key, "references nested too deep");
     return false;
   }
   d->progress = RESOLVING;
@@ -358,24 +364,43 @@ static bool is_last_of_its_key(struct config const *c, struct definition const *
 static void warn_of_length(struct definition const *d) {
   char line[21], bytes[21];
   if (d->size <= S6_VALUE_MAX) return;
-  log_event("long-value", "line", log_number(line, d->line), "key", d->key, "bytes",
-            log_number(bytes, d->size), "remedy",
+  log_event("long-value", "file", d->where.file, "line", log_number(line, d->where.line), "key",
+            d->key, "bytes", log_number(bytes, d->size), "remedy",
             "s6-envdir takes 4095 bytes of it unless run with -L; envdir takes all", (char *)0);
 }
 
-static void read_config(struct config *c) {
-  static char file[FILE_SIZE_MAX + 1];
+static noreturn void die_too_long(char const *file) {
+  log_die(EXIT_REFUSED, "bad-file", "file", file, "why",
+          "longer than 256 KiB: is this the right file?", (char *)0);
+}
+
+static void read_input(struct config *c) {
+  static char text[FILE_SIZE_MAX + 1];
   size_t size = 0;
-  while (size < sizeof file) {
-    ssize_t r = io_read(0, file + size, sizeof file - size, -1);
+  while (size < sizeof text) {
+    ssize_t r = io_read(0, text + size, sizeof text - size, -1);
     if (r < 0) log_die_failure(EXIT_TEMPORARY, "read", "standard input", 0);
     if (!r) break;
     size += (size_t)r;
   }
-  if (size == sizeof file)
-    log_die(EXIT_REFUSED, "bad-file", "why", "longer than 256 KiB: is this the right file?",
-            (char *)0);
-  read_lines(c, file, file + size);
+  if (size == sizeof text) die_too_long(0);
+  read_lines(c, 0, text, text + size);
+}
+
+/* The text stays: values point into it. */
+static void read_file(struct config *c, char const *name) {
+  char *text;
+  size_t size;
+  if (file_read(AT_FDCWD, name, FILE_SIZE_MAX, &text, &size) < 0) {
+    if (errno == EFBIG) die_too_long(name);
+    log_die_failure(EXIT_TEMPORARY, "read", name, 0);
+  }
+  read_lines(c, name, text, text + size);
+}
+
+static void read_config(struct config *c, char **files) {
+  if (!*files) read_input(c);
+  for (; *files; files++) read_file(c, *files);
   for (struct definition *d = c->definitions; d < c->definitions + c->n; d++) resolve(c, d, 0);
   if (c->complaints) _exit(EXIT_REFUSED);
 }
@@ -614,10 +639,11 @@ int main(int argc, char **argv) {
   struct config config = {0};
   struct place place = {0};
   log_init("conf2env");
-  if (argc != 2 || !*argv[1] || *argv[1] == '-')
-    log_die(EXIT_MISUSE, "usage", "synopsis", "conf2env dir < file", (char *)0);
+  if (argc < 2 || !*argv[1] || *argv[1] == '-')
+    log_die(EXIT_MISUSE, "usage", "synopsis", "conf2env dir < file, or conf2env dir file...",
+            (char *)0);
   umask(077);
-  read_config(&config);
+  read_config(&config, argv + 2);
   open_place(&place, argv[1]);
   bool replace = check_old(&place);
   remove_old_generations(&place);

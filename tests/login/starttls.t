@@ -75,8 +75,8 @@ for my $behind ("b LOGIN authone.accept secret\r\n", "b", "\r\n") {
     ok $server->logged(qr/disconnect .*reason=starttls-injection/), '... and logged';
 }
 for (['fail', 'no shared cipher suite', 'the reason is logged'],
-    ['vanish', 'the TLS program gave no reason', 'or that there is none'],
-    ['flood', 'the TLS program gave no reason', 'a TLS program that never stops talking']) {
+    ['vanish', 'TLS program ended without a reason', 'or that there is none'],
+    ['flood', 'TLS program misbehaved', 'a TLS program that never stops talking']) {
     my ($mode, $reason, $name) = @$_;
     my $server = server(mode => $mode);
     my $c = $server->client;

@@ -72,13 +72,22 @@ my $denied = 'NO [AUTHENTICATIONFAILED] Login failed';
     my $c = $server->client;
     $c->line;
     like $c->rest_after('b LOGIN any.decline x'), qr/^b NO \[UNAVAILABLE\] /, 'a module that is not there';
+    $server = LoginServer->new(modules => ['authmissing', 'authone'])->start;
+    unlink "$server->{dir}/authmissing";
+    $c = $server->client;
+    $c->line;
+    like $c->command('b LOGIN any.decline x'), qr/^b NO \[UNAVAILABLE\] /, 'nor the first one';
+    is $c->command('c LOGIN any.accept secret'), 'c OK LOGIN done', '... and the next one is asked all the same';
+    is $c->command('fds'), 'fds 0 1 2', '... with no descriptor left over';
+    ok $server->logged(qr/failed attempt=execute path=\S*authmissing why="No such file or directory" remedy=/),
+      '... and the log says which';
     $server = LoginServer->new(modules => ['authmissing'])->start;
     unlink "$server->{dir}/authmissing";
     $c = $server->client;
     $c->line;
-    like $c->rest_after('b LOGIN any.decline x'), qr/^b NO \[UNAVAILABLE\] .*\n\* BYE /, 'nor the first one';
-    ok $server->logged(qr/failed attempt=execute path=\S*authmissing why="No such file or directory" remedy=/),
-      '... and the log says which';
+    like $c->command("$_ LOGIN any.accept secret"), qr/^$_ NO \[UNAVAILABLE\] /, "none at all, command $_" for 'a', 'b';
+    like $c->rest_after('c LOGOUT'), qr/\nc OK /, '... and the dialogue goes on';
+    ok $server->logged(qr/login-unavailable user=any\.accept .*\n(?:.*\n)*?.*disconnect .*reason=logout/), '... and its end is logged';
 }
 
 # Hostile names in the log.

@@ -17,4 +17,13 @@ is "$(sed -n 's/^PORT=//p' "$T/root/opt/mail/conf/imapd.dist")" 143 'the new one
 is "$(find "$T" -name '*.tmp')" '' 'nothing temporary is left'
 scripts/install-conf >/dev/null 2>&1
 is $? 100 'wrong usage exits 100'
+
+# PREFIX is compiled in, so what was built for another one must not be installed.
+for prefix in /usr/local/chainmail /opt/mail /opt/mail; do
+  out=$(MAKEFLAGS='' make B="$T/b" PREFIX=$prefix "$T/b/src/auth/authuserdb.o" 2>&1)
+  is $? 0 "compiled for $prefix"
+done
+grep -q /opt/mail/conf/userdb.cdb "$T/b/src/auth/authuserdb.o"
+ok $? 'another PREFIX compiles anew'
+is "$out" '' 'and the same one does not'
 done_testing

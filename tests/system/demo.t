@@ -53,7 +53,9 @@ is "$(left)" '' 'after the end no process is left'
 [ ! -e "$T/d/pid" ]
 ok $? 'and no pid file'
 
-setsid scripts/demo -d "$T/d" -p "$port" -s "$sslport" >"$T/out" 2>&1 &
+# Programs in a place that only their owner may pass, as a clone below /root is.
+cp -R "$BIN" "$T/bin"
+CHAINMAIL_BIN=$T/bin PATH=${PATH#"$BIN:"} setsid scripts/demo -d "$T/d" -p "$port" -s "$sslport" >"$T/out" 2>&1 &
 pid=$!
 tries=0
 until grep -q Ctrl-C "$T/out" || [ $tries -gt 300 ]; do
@@ -61,6 +63,7 @@ until grep -q Ctrl-C "$T/out" || [ $tries -gt 300 ]; do
   sleep 0.1
 done
 like "$(cat "$T/out")" 'Ctrl-C ends it' 'in the foreground, with the same directory again'
+like "$(sh -c "$command" 2>"$T/err")" '^Subject:' 'with programs that nobody else can reach'
 groups=$(groups)
 kill -TERM "$pid"
 wait_gone "$pid"

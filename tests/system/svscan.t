@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# The service directories as they stand under daemontools' svscan(8), with multilog or s6-log, and
-# what the log says of logins, failures, TLS and logouts: who, from where, how, and no password.
+# The service directories as they stand under daemontools' svscan(8), without s6, and what the
+# log says of logins, failures, TLS and logouts: who, from where, how, and no password.
 use strict;
 use warnings;
 use FindBin;
@@ -22,8 +22,16 @@ my $demo = demo(users => [ [ 'ann', 'S3cret-Passw0rd', $home ] ]);
 $demo->stop;
 system('rm', '-rf', map { glob "'$demo->{dir}'/service/*/$_" } 'supervise', 'log/supervise', 'log/main');
 
+# Daemontools and nothing of s6: a PATH in which its programs are not to be found.
+mkdir "$T/path" or die $!;
+for my $program (map { glob "$_/*" } split /:/, $ENV{PATH}) {
+    my ($name) = $program =~ m{([^/]+)$};
+    symlink $program, "$T/path/$name" unless $name =~ /^s6-/ or -l "$T/path/$name";
+}
+
 my $pid = fork // die "fork: $!";
 if (!$pid) {
+    $ENV{PATH} = "$T/path";
     POSIX::setsid();
     open STDIN,  '<', '/dev/null';
     open STDOUT, '>', "$T/svscan.log";

@@ -5,6 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use TLSServer;
+use IO::Select;
 use IO::Socket::INET;
 use Test::More;
 
@@ -93,6 +94,21 @@ $s = raw();
 print $s "\26\3\1";
 is(join('', <$s>), '', 'a client that stalls');
 refused('is let go', 'handshake timed out');
+stop($pid);
+
+($port, $pid) = start(
+  ENV => {TLS_CERTFILE => $pem, IMAP_LOGIN_SLOTS => "$T/slots", IMAP_LOGIN_PERIP => 2},
+  ARGS => [$show]);
+my $stalled = IO::Select->new(map { raw() } 1 .. 3);
+my @refused = $stalled->can_read(20);
+is(scalar(@refused), 1, 'of three clients of one address that stall, one is refused');
+is(join('', readline $refused[0]), '', 'without a word');
+ok(log_like(qr/^tlsd: \d+: too-many-connections ip=127\.0\.0\.1 /m), 'the log says so');
+my ($gone, $stays) = grep { $_ != $refused[0] } $stalled->handles;
+unlike(s_client($port, "x\n\0"), qr/fds:/, 'nobody else gets in');
+close $gone;
+ok(until_true(sub { s_client($port, "x\n\0") =~ /fds:/ }), 'until one of them has gone');
+close $stays;
 stop($pid);
 
 ok(until_true(sub { !engines() }), 'no engine is left');

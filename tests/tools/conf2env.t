@@ -218,8 +218,6 @@ like "$(cat message)" 'line=2001 .*2000' 'too many definitions: said'
 conf2env 2> message
 is "$?" 100 'no argument: exit 100'
 like "$(cat message)" 'usage.*conf2env dir < file' 'no argument: says how'
-conf2env env other < /dev/null 2> /dev/null
-is "$?" 100 'two arguments: exit 100'
 conf2env -x < /dev/null 2> /dev/null
 is "$?" 100 'an option: exit 100'
 echo A=1 | conf2env no/such/env 2> message
@@ -261,4 +259,15 @@ conf2env env < . 2> message
 is "$?" 111 'standard input cannot be read: exit 111'
 like "$(cat message)" 'attempt=read path="standard input"' 'standard input cannot be read: said'
 
+
+# Files by name: as one, but complaints name the file and its own lines; no last newline is needed.
+printf 'A=1\nB=2' >one
+printf 'B=$A$B\nC=3\n' >two
+conf2env env one two
+is "$?:$(cat env/A env/B env/C | tr '\n' ' ')" '0:1 12 3 ' 'two files are read as one'
+printf '\nC\n' >two
+is "$(conf2env env one two 2>&1 | sed 's/: [0-9]*:/:/')" \
+  'conf2env: bad-line file=two line=2 key=C why="no = in the line"' 'a bad line of the second one'
+like "$(conf2env env one three 2>&1)" 'failed attempt=read path=three why=' 'a file that is missing'
+is "$(cat env/B)" 12 'and the directory is as it was'
 done_testing

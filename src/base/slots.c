@@ -1,13 +1,15 @@
 /* How many connections of one address may be before login at once.  A place is a locked byte of one
- * file, which stays empty: the lock belongs to an open file (Linux OFD locks) that only the parser
- * has, and goes when the parser does, however it ends.  Nothing needs cleaning up.  Not for
+ * file, which stays empty: the lock belongs to an open file (Linux OFD locks) that only imaplogin's
+ * parser has, or tlsd before the handshake, and goes when they do, however they end.  Nothing needs
+ * cleaning up.  Not for
  * sessions, and no memory of failures. */
 #define _GNU_SOURCE /* F_OFD_SETLK */
-#include "login/login.h"
+#include "base/base.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -61,5 +63,20 @@ int slot_take(char const *path, char const *address, unsigned int max) {
   int saved = errno;
   close(fd);
   errno = saved;
+  return -1;
+}
+
+int slot_take_configured(void) {
+  char const *path = getenv("IMAP_LOGIN_SLOTS"), *ip = getenv("TCPREMOTEIP");
+  unsigned int max = (unsigned int)setting_number("IMAP_LOGIN_PERIP", 10, 1, PLACES);
+  errno = ENOENT;
+  if (!path || !*path || !ip) return -1;
+  int slot = slot_take(path, ip, max);
+  if (slot >= 0) return slot;
+  if (errno == EAGAIN)
+    log_event("too-many-connections", "ip", ip, "remedy", "see IMAP_LOGIN_PERIP in imaplogin(8)",
+              (char *)0);
+  else
+    log_failure("count connections in", path, "let IMAP_LOGIN_SLOTS name a file on a local disk");
   return -1;
 }
