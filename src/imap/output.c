@@ -56,7 +56,7 @@ static char *room(struct imap_output *out, size_t n) {
   return out->buf + out->size;
 }
 
-void imap_put(struct imap_output *out, void const *data, size_t size) {
+void imap_put_through(struct imap_output *out, void const *data, size_t size) {
   if (!size) return;
   if (size >= IMAP_OUTPUT_SIZE) {
     imap_flush(out);
@@ -67,15 +67,13 @@ void imap_put(struct imap_output *out, void const *data, size_t size) {
   out->size += size;
 }
 
-void imap_puts(struct imap_output *out, char const *text) {
-  imap_put(out, text, strlen(text));
-}
-
 void imap_put_number(struct imap_output *out, uint64_t n) {
   char digits[20];
   size_t i = sizeof digits;
-  do digits[--i] = (char)('0' + n % 10);
-  while (n /= 10);
+  for (; n > UINT32_MAX; n /= 10) digits[--i] = (char)('0' + n % 10);
+  uint32_t small = (uint32_t)n; /* cheaper to divide */
+  do digits[--i] = (char)('0' + small % 10);
+  while (small /= 10);
   imap_put(out, digits + i, sizeof digits - i);
 }
 

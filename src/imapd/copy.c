@@ -36,18 +36,43 @@ static void answer_moved(struct session *s, struct copied const *copied) {
   answer_ok(s, "MOVE completed");
 }
 
-static void transfer(struct session *s, struct set const *seqs, struct imap_bytes name, bool move) {
+/* Keeps of seqs what an update has left in the view; whether that is less. */
+static bool drop_expunged(struct session *s, struct set *seqs) {
+  struct set uids;
+  uint64_t before = set_count(seqs);
+  messages_uids(s, seqs, &uids);
+  if (update_client(s, true) != STORE_OK) return false;
+  set_init(seqs, &s->arena);
+  folder_seqs(s->folder, &uids, seqs);
+  return set_count(seqs) < before;
+}
+
+/* The UID of a message that another session has just expunged is no message's, and such a UID is no
+ * error (RFC 3501 section 6.4.8): the client is told, and the others go.  By number the command
+ * fails as a whole (RFC 2180 section 4.4.1). */
+static enum store_error copy_messages(struct session *s, struct set *seqs, char const *folder,
+                                      bool move, struct copied *copied) {
+  *copied = (struct copied){0};
+  while (seqs->n) {
+    enum store_error error =
+        folder_copy(s->folder, seqs, s->store, folder, move, &s->arena, copied);
+    if (error != STORE_EXPUNGED || !command_by_uid(s) || !drop_expunged(s, seqs)) return error;
+  }
+  return STORE_OK;
+}
+
+static void transfer(struct session *s, struct set *seqs, struct imap_bytes name, bool move) {
   char const *folder = folder_from_mailbox(s, name);
   struct copied copied;
   if (!folder) {
     answer_no_such_name(s);
     return;
   }
-  enum store_error error = folder_copy(s->folder, seqs, s->store, folder, move, &s->arena, &copied);
+  enum store_error error = copy_messages(s, seqs, folder, move, &copied);
   if (error != STORE_OK)
     answer_failure(s, error);
   else if (!copied.source_uids.n)
-    answer_ok(s, "Nothing to do");
+    answer_ok(s, "No such messages, nothing to do");
   else
     (move ? answer_moved : answer_copied)(s, &copied);
 }

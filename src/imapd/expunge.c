@@ -13,17 +13,12 @@ bool command_expunge(struct session *s) {
   return true;
 }
 
-static void find_uids(struct session *s, struct set const *seqs, struct set *uids) {
-  set_init(uids, &s->arena);
-  for (uint32_t seq = 0; set_next(seqs, &seq);) set_add(uids, folder_uid(s->folder, seq));
-}
-
 bool command_uid_expunge(struct session *s) {
   struct imap_sequence sequence;
   struct set seqs, uids;
   if (!parse_messages(s, &sequence) || !imap_parse_end(&s->parser)) return false;
   if (!messages_named(s, &sequence, &seqs) || refused_read_only(s)) return true;
-  find_uids(s, &seqs, &uids);
+  messages_uids(s, &seqs, &uids);
   answer_result(s, uids.n ? folder_expunge(s->folder, &uids) : STORE_OK, "EXPUNGE completed");
   return true;
 }

@@ -276,6 +276,6 @@ bool command_fetch(struct session *s) {
   set_init(&f.not_seen, &s->arena);
   set_seen(s, &f, &seqs);
   enum store_error error = fetch_messages(s, &f, &seqs);
-  if (s->ending == GOING_ON) answer_result(s, error, "FETCH completed");
+  if (s->ending == GOING_ON) answer_done(s, error, "FETCH completed");
   return true;
 }

@@ -54,7 +54,7 @@ static void store_flags(struct session *s, struct set const *seqs, struct flag_c
     if (!silent) put_changed(s, &result.changed);
     if (result.gone.n) error = STORE_EXPUNGED;
   }
-  answer_result(s, error, "STORE completed");
+  answer_done(s, error, "STORE completed");
 }
 
 bool command_store(struct session *s) {

@@ -73,11 +73,12 @@ bool command_rename(struct session *s) {
   return true;
 }
 
-/* A mailbox need not exist to be subscribed to (RFC 3501 section 6.3.6). */
+/* A mailbox need not exist to be subscribed to (RFC 3501 section 6.3.6), but it could: LSUB tells
+ * the name to every client.  What is in the list, whoever put it there, can be taken out. */
 static bool subscribe(struct session *s, bool on, char const *words) {
   struct imap_bytes name;
   if (!parse_only_mailbox(s, &name)) return false;
-  char const *folder = folder_from_mailbox(s, name);
+  char const *folder = (on ? folder_from_new_mailbox : folder_from_mailbox)(s, name);
   if (folder) {
     answer_result(s, store_subscribe(s->store, subscription_from_folder(s, folder), on), words);
   } else if (!on && *s->personal.prefix) {

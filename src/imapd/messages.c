@@ -40,6 +40,11 @@ bool messages_named(struct session *s, struct imap_sequence const *sequence, str
   }
 }
 
+void messages_uids(struct session *s, struct set const *seqs, struct set *uids) {
+  set_init(uids, &s->arena);
+  for (uint32_t seq = 0; set_next(seqs, &seq);) set_add(uids, folder_uid(s->folder, seq));
+}
+
 bool refused_read_only(struct session *s) {
   if (!folder_read_only(s->folder)) return false;
   answer_no(s, "READ-ONLY", "The mailbox is open for reading only");

@@ -64,10 +64,12 @@ bool command_examine(struct session *s) {
   return open_mailbox(s, FOLDER_EXAMINE);
 }
 
-/* The messages with \Deleted go, and nothing is said of it.  If they cannot, all stays as it is. */
+/* The messages with \Deleted go, and nothing is said of it.  If they cannot, all stays as it is; if
+ * the mailbox itself has gone there is nothing to stay in. */
 bool command_close(struct session *s) {
   if (!imap_parse_end(&s->parser)) return false;
   enum store_error error = folder_read_only(s->folder) ? STORE_OK : folder_expunge(s->folder, 0);
+  if (error == STORE_NONEXISTENT) error = STORE_OK;
   if (error == STORE_OK) unselect(s);
   answer_result(s, error, "CLOSE completed");
   return true;

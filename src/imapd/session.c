@@ -76,6 +76,7 @@ bool command_by_uid(struct session const *s) {
 /* Before a command's answer, once. */
 static void update_before_answer(struct session *s) {
   if (s->updated || !s->command || s->command->update == NOTHING) return;
+  if (s->ending != GOING_ON) return;
   update_client(s, s->command->update == ALL);
   s->updated = true;
 }
@@ -117,6 +118,13 @@ void answer_result(struct session *s, enum store_error error, char const *words_
     answer_ok(s, words_if_ok);
   else
     answer_no(s, store_code(error), store_words(error));
+}
+
+void answer_done(struct session *s, enum store_error error, char const *words) {
+  if (error == STORE_EXPUNGED && command_by_uid(s))
+    answer(s, "OK", store_code(error), words);
+  else
+    answer_result(s, error, words);
 }
 
 /* ---- one command ---- */

@@ -107,6 +107,10 @@ void answer_no(struct session *, char const *code, char const *words);
 void answer_bad(struct session *, char const *words);
 /* OK with these words for STORE_OK, else NO with the store's code and words. */
 void answer_result(struct session *, enum store_error, char const *words_if_ok);
+/* The same for commands that have done to every message that is still there what they were to do:
+ * of messages that are gone a command by UID is told in an OK (RFC 3501 section 6.4.8), one by
+ * number in a NO (RFC 2180 sections 4.1.2 and 4.2.2). */
+void answer_done(struct session *, enum store_error, char const *words_if_ok);
 /* For answers with a response code of more than a word: tells of changes and begins the tagged line
  * ("a1 OK "); the caller goes on with s->out, to the end of the line. */
 void answer_begin(struct session *, char const *status);
@@ -193,6 +197,8 @@ enum messages_error messages_find(struct session *, struct imap_sequence const *
 bool parse_messages(struct session *, struct imap_sequence *);
 /* messages_find for the command at hand; if that fails answers BAD and returns false. */
 bool messages_named(struct session *, struct imap_sequence const *, struct set *seqs);
+/* The UIDs of these messages. */
+void messages_uids(struct session *, struct set const *seqs, struct set *uids);
 /* Logs that a message could not be read (errno says why) and returns what that is for the client.
  */
 enum store_error message_unreadable(struct session const *, uint32_t seq);

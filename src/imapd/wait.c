@@ -8,10 +8,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 /* The writing end of the pipe that wakes poll: between a look at a flag and the sleep a signal
  * would be missed. */
 static int wake_fd = -1;
@@ -85,9 +81,7 @@ static int poll_until(struct pollfd *fds, nfds_t n, int64_t deadline) {
 /* Most sessions sleep most of the time: what they hold then counts. */
 static void give_memory_back(struct session *s) {
   imap_output_idle(&s->out);
-#ifdef __GLIBC__
-  malloc_trim(0);
-#endif
+  memory_trim();
 }
 
 enum event wait_event(struct session *s, int watch, int64_t deadline) {

@@ -7,8 +7,13 @@
 /* Beyond this a literal is kinder to clients that read line by line (RFC 2683 section 3.2.1.5). */
 enum { QUOTED_MAX = 1000 };
 
+/* glibc keeps blocks of up to 1,032 bytes that were freed, several of each size, for the next who
+ * wants just that size; larger ones memory_trim gives back to the system. */
+enum { FIRST_SIZE = 2048 };
+
 char *sa_room(stralloc *out, size_t size) {
-  if (!stralloc_readyplus(out, size))
+  if (!(out->s || size > FIRST_SIZE ? stralloc_readyplus(out, size)
+                                    : stralloc_ready(out, FIRST_SIZE)))
     log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
             (char *)0);
   return out->s + out->len;

@@ -135,6 +135,10 @@ like slurp("$home/Maildir/courierimapsubscribed"), qr/^INBOX\.foo$/m, "in Courie
 $c->ok('UNSUBSCRIBE INBOX.gone');
 is_deeply list('LSUB "" INBOX.g*'), [], 'UNSUBSCRIBE';
 denied('SUBSCRIBE elsewhere', '\[CANNOT\]');
+denied('SUBSCRIBE INBOX.a&b', '\[CANNOT\]');
+$c->ok('SUBSCRIBE INBOX.level.');
+is_deeply list('LSUB "" INBOX.l*'), ['* LSUB () "." "INBOX.level"'],
+  'a trailing separator is no part of the name';
 
 # ---- the selected mailbox ----
 $c->ok('SELECT INBOX.foo');
