@@ -84,13 +84,12 @@ $(B)/tests/%.t: $(B)/tests/%.o $(call archives,$(LIBS))
 check:
 	scripts/deps check
 	$(MAKE) -j$(JOBS) WERROR=-Werror lint unit-tests all
-	CHAINMAIL_BIN=$(CURDIR)/$(B)/bin SANITIZE=$(SANITIZE) PERL5LIB=$(CURDIR)/tests/lib \
-	  ASAN_OPTIONS=detect_leaks=0 prove -j$(JOBS) --timer $(TESTS)
+	CHAINMAIL_BIN=$(CURDIR)/$(B)/bin SANITIZE=$(SANITIZE) tests/run $(TESTS)
 
 unit-tests: $(UNIT)
 
 SOURCES = $(wildcard src/*/*.[ch] tests/*.h tests/*/*.[ch])
-SHELL_SOURCES = $(shell grep -lE '^\#!/bin/sh' .ci/run $(wildcard scripts/* service/*/run service/*/log/run tests/*/*.t))
+SHELL_SOURCES = $(shell grep -lE '^\#!/bin/sh' .ci/run tests/run $(wildcard scripts/* service/*/run service/*/log/run tests/*/*.t))
 lint:
 	clang-format --dry-run -Werror $(SOURCES)
 	clang-tidy --quiet $(wildcard src/*/*.c) -- -std=c11 $(ALL_CPPFLAGS) 2>/dev/null
@@ -108,7 +107,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/conf $(DESTDIR)$(PREFIX)/service \
 	  $(foreach s,1 5 7 8,$(DESTDIR)$(PREFIX)/share/man/man$(s))
 	install -m 755 $(PROGRAMS:%=$(B)/bin/%) scripts/mkimapdcert $(DESTDIR)$(PREFIX)/bin
-	$(foreach p,$(PAGES),sed 's|/usr/local/chainmail|$(PREFIX)|g' $(p) | install -m 644 /dev/stdin \
+	@$(foreach p,$(PAGES),sed 's|/usr/local/chainmail|$(PREFIX)|g' $(p) | install -m 644 /dev/stdin \
 	  $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(p)))/$(notdir $(p)) &&) :
 	scripts/install-conf "$(DESTDIR)" "$(PREFIX)"
 

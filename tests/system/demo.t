@@ -71,7 +71,22 @@ is "$(left)" '' 'nothing is left of it either'
 
 scripts/demo -x >/dev/null 2>&1
 is $? 100 'wrong usage exits 100'
-scripts/demo -d "$T/none" -p "$port" -s "$sslport" -u "a:b:$T/nowhere" >"$T/out" 2>&1
+# A mktemp that tells what it has made: as root, the place for programs that others can reach.
+mkdir "$T/path"
+cat >"$T/path/mktemp" <<EOF
+#!/bin/sh
+PATH=$PATH
+mktemp "\$@" | tee -a "$T/made"
+EOF
+chmod 755 "$T/path/mktemp"
+: >"$T/made"
+PATH=$T/path:${PATH#"$BIN:"} CHAINMAIL_BIN=$T/bin scripts/demo -d "$T/none" -p "$port" -s "$sslport" \
+  -u "a:b:$T/nowhere" >"$T/out" 2>&1
 is $? 111 'a home that does not exist is refused'
 like "$(cat "$T/out")" 'no directory' 'in words'
+remaining=
+while read -r made; do
+  [ ! -e "$made" ] || remaining="$remaining $made"
+done <"$T/made"
+is "$remaining" '' 'and nothing is left in /tmp'
 done_testing

@@ -23,6 +23,9 @@ is $? 1 "nor follows a dangling link"
 
 "$make" -r "$T/rsa.pem" localhost 2>/dev/null
 like "$(openssl pkey -in "$T/rsa.pem" -noout -text)" '2048 bit' "-r: RSA"
+"$make" "$T/none/x.pem" mail.example.org 2>"$T/err"
+is $? 111 "a directory that does not exist"
+like "$(cat "$T/err")" "fatal: .* beside $T/none/x.pem: .* must exist" "says what to do"
 "$make" "$T/x.pem" 'a,DNS:b' 2>/dev/null
 is $? 100 "refuses names that are none"
 "$make" 2>/dev/null
