@@ -104,6 +104,10 @@ int dir_exchange(int dirfd, char const *a, char const *b);
 enum lock_type { LOCK_READ, LOCK_WRITE, LOCK_NONE };
 /* Waits for the lock; with a timeout in milliseconds (>= 0) gives up with EAGAIN. */
 int lock_file(int fd, enum lock_type type, int timeout_ms);
+/* The same for part of the file, without waiting: EAGAIN.  size 0: to its end, however long. */
+int lock_part(int fd, enum lock_type type, uint64_t start, uint64_t size);
+/* Whether another open file holds a lock on part of it: 1, 0, or -1 on error. */
+int lock_taken(int fd, uint64_t start, uint64_t size);
 
 /* ---- privilege.c ---- */
 /* For confined helpers: no supplementary groups, gid, uid, checked to be irreversible.  Only for

@@ -9,14 +9,32 @@
 #include <unistd.h>
 
 #ifdef F_OFD_SETLK
-enum { SET = F_OFD_SETLK, SET_WAIT = F_OFD_SETLKW };
+enum { SET = F_OFD_SETLK, SET_WAIT = F_OFD_SETLKW, GET = F_OFD_GETLK };
 #else
-enum { SET = F_SETLK, SET_WAIT = F_SETLKW };
+enum { SET = F_SETLK, SET_WAIT = F_SETLKW, GET = F_GETLK };
 #endif
+
+static short kind(enum lock_type type) {
+  return type == LOCK_READ ? F_RDLCK : type == LOCK_WRITE ? F_WRLCK : F_UNLCK;
+}
+
+int lock_part(int fd, enum lock_type type, uint64_t start, uint64_t size) {
+  struct flock l = {.l_whence = SEEK_SET, .l_start = (off_t)start, .l_len = (off_t)size};
+  l.l_type = kind(type);
+  if (!fcntl(fd, SET, &l)) return 0;
+  if (errno == EACCES) errno = EAGAIN;
+  return -1;
+}
+
+int lock_taken(int fd, uint64_t start, uint64_t size) {
+  struct flock l = {.l_whence = SEEK_SET, .l_start = (off_t)start, .l_len = (off_t)size};
+  l.l_type = F_WRLCK;
+  return fcntl(fd, GET, &l) < 0 ? -1 : l.l_type != F_UNLCK;
+}
 
 int lock_file(int fd, enum lock_type type, int timeout_ms) {
   struct flock l = {.l_whence = SEEK_SET};
-  l.l_type = type == LOCK_READ ? F_RDLCK : type == LOCK_WRITE ? F_WRLCK : F_UNLCK;
+  l.l_type = kind(type);
   int64_t deadline = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms;
   struct timespec pause = {0, 500000};
   for (;;) {

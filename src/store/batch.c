@@ -77,15 +77,16 @@ static enum store_error finish_move(struct folder *f, struct batch const *b) {
   struct records r = {0};
   uint32_t *uids = malloc(b->n * sizeof *uids + 1), n = 0;
   if (!uids) return folder_failure(f, "find memory for", AREA "/journal");
+  uint64_t modseq = folder_next_modseq(f);
+  bool keep = sessions_others(f);
   for (uint32_t i = 0; i < b->n; i++) {
     char name[MAILDIR_NAME_MAX + 1];
     int dirfd;
     struct message const *m = view_message(&f->view, b->uids[i]);
     if (!m || folder_name(f, m, name, &dirfd)) continue;
-    if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT) continue;
+    if (sessions_unlink(f, keep, m->uid, modseq, dirfd, name) < 0 && errno != ENOENT) continue;
     uids[n++] = m->uid;
   }
-  uint64_t modseq = folder_next_modseq(f);
   if (n) record_uids(&r, RECORD_EXPUNGE, &modseq, uids, n);
   free(uids);
   if (dir_sync(f->cur) < 0) {

@@ -215,6 +215,8 @@ enum store_error folder_store(struct folder *f, struct set const *seqs,
 struct expunging {
   struct folder *f;
   uint32_t *uids, n;
+  uint64_t modseq;
+  bool keep; /* others look */
   bool missing;
 };
 
@@ -227,7 +229,7 @@ static enum store_error unlink_one(struct expunging *x, struct message const *m)
   int dirfd;
   enum store_error e = folder_name(x->f, m, name, &dirfd);
   if (e) return e;
-  if (!unlinkat(dirfd, name, 0))
+  if (!sessions_unlink(x->f, x->keep, m->uid, x->modseq, dirfd, name))
     x->uids[x->n++] = m->uid;
   else if (errno == ENOENT)
     x->missing = true; /* gone, or renamed: perhaps without \Deleted */
@@ -242,11 +244,12 @@ static enum store_error expunge_locked(struct expunging *x, struct set const *ui
   enum store_error e = STORE_OK, written = STORE_OK;
   x->n = 0;
   x->missing = false;
+  x->keep = sessions_others(f);
+  x->modseq = folder_next_modseq(f);
   for (uint32_t i = 0; !e && i < f->count; i++)
     if (is_wanted(&f->view.messages[i], uids)) e = unlink_one(x, &f->view.messages[i]);
   if (x->n) {
-    uint64_t modseq = folder_next_modseq(f);
-    record_uids(&r, RECORD_EXPUNGE, &modseq, x->uids, x->n);
+    record_uids(&r, RECORD_EXPUNGE, &x->modseq, x->uids, x->n);
     if (dir_sync(f->cur) < 0) {
       records_free(&r);
       written = folder_failure(f, "sync", "cur");

@@ -173,15 +173,17 @@ static enum store_error write_move_intent(struct copying *c) {
 }
 
 /* Unlinks what has arrived in the target; gives the UIDs that are gone from here. */
-static enum store_error unlink_sources(struct copying *c, uint32_t *uids, uint32_t *n) {
+static enum store_error unlink_sources(struct copying *c, uint64_t modseq, uint32_t *uids,
+                                       uint32_t *n) {
   struct folder *f = c->source;
+  bool keep = sessions_others(f);
   enum store_error e = STORE_OK;
   for (size_t i = 0; i < c->n; i++) {
     struct message const *m = &f->view.messages[c->indexes[i]];
     char name[MAILDIR_NAME_MAX + 1];
     int dirfd;
     enum store_error failed = folder_name(f, m, name, &dirfd);
-    if (!failed && unlinkat(dirfd, name, 0) < 0) {
+    if (!failed && sessions_unlink(f, keep, m->uid, modseq, dirfd, name) < 0) {
       /* Renamed by a stranger just now: it stays as it is, a copy too many. */
       if (errno == ENOENT)
         f->rescan = true;
@@ -203,8 +205,8 @@ static enum store_error leave_source(struct copying *c) {
   struct folder *f = c->source;
   uint32_t *uids = malloc(c->n * sizeof *uids + 1), n = 0;
   if (!uids) die_nomem();
-  enum store_error e = unlink_sources(c, uids, &n);
   uint64_t modseq = folder_next_modseq(f);
+  enum store_error e = unlink_sources(c, modseq, uids, &n);
   if (n) record_uids(&r, RECORD_EXPUNGE, &modseq, uids, n);
   free(uids);
   if (dir_sync(f->cur) < 0) {

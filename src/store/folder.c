@@ -134,6 +134,7 @@ static struct folder *new_folder(struct store *s, char const *name, enum folder_
   f->store = s;
   f->mode = mode;
   f->dir = f->cur = f->new = f->area = f->lock = f->journal.fd = f->watch = -1;
+  f->aside = f->sessions = f->slot = -1;
   view_init(&f->view);
   f->view.uidvalidity = 0; /* none until a journal is loaded */
   return f;
@@ -160,6 +161,7 @@ enum store_error folder_open(struct store *s, char const *name, enum folder_mode
   folder_drop_kept(s);
   enum store_error e = folder_load(s, name, mode, &f);
   *out = 0;
+  if (!e) e = sessions_enter(f);
   if (!e) e = folder_sync(f, true, 0);
   if (e) {
     if (f) folder_close(f);
@@ -183,6 +185,7 @@ void folder_close(struct folder *f) {
   unlink_from_store(f);
   sizes_flush(f);
   folder_unwatch(f);
+  sessions_leave(f);
   journal_close(&f->journal);
   int const fds[] = {f->dir, f->cur, f->new, f->area, f->lock};
   for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
@@ -291,9 +294,21 @@ bool folder_is_expunged(struct folder const *f, uint32_t seq) {
 
 enum store_error folder_internal_date(struct folder *f, uint32_t seq, time_t *t) {
   struct entry e;
-  if (folder_is_expunged(f, seq)) return STORE_EXPUNGED;
-  enum store_error error = folder_entry(f, at(f, seq), &e);
-  if (!error) *t = (time_t)e.mtime;
+  struct stat st;
+  int fd;
+  if (!folder_is_expunged(f, seq)) {
+    enum store_error error = folder_entry(f, at(f, seq), &e);
+    if (!error) *t = (time_t)e.mtime;
+    return error;
+  }
+  /* The journal may have been replaced by one that no longer has the entry. */
+  enum store_error error = sessions_open_aside(f, at(f, seq), &fd);
+  if (error) return error;
+  if (fstat(fd, &st) < 0)
+    error = folder_failure(f, "stat a message in", AREA "/expunged");
+  else
+    *t = st.st_mtim.tv_sec;
+  close(fd);
   return error;
 }
 

@@ -68,6 +68,7 @@ struct view {
   uint32_t *set_table; /* open addressing: id + 1, 0 free */
   uint32_t set_table_size;
   struct maildir_stamp seen[2]; /* cur, new as of the last SCANNED */
+  uint64_t expunged;            /* no EXPUNGE that the view has taken in is above it */
   bool dirty;                   /* some message is gone or changed, see the bits */
   struct batch *pending;
   size_t npending;
@@ -214,6 +215,9 @@ struct folder {
   struct size_record *new_sizes; /* computed, not yet in the file */
   size_t n_new_sizes;
   int watch;
+  /* sessions.c; -1: not open, no slot */
+  int aside, sessions, slot;
+  uint64_t told; /* what the slot says */
 };
 
 struct store {
@@ -302,6 +306,21 @@ enum store_error folder_name(struct folder *, struct message const *,
  * touch: duplicates may be renamed and dropped. */
 enum store_error folder_refresh(struct folder *, bool touch);
 uint64_t base_hash(char const *base, size_t size);
+
+/* sessions.c: who else has the folder selected, and what is kept for them */
+/* Takes a slot; without one, where none can be had, the session works, too. */
+enum store_error sessions_enter(struct folder *);
+void sessions_leave(struct folder *);
+/* After a sync that has told all there was. */
+void sessions_told(struct folder *);
+/* Under the lock: whether anybody else looks, so that files are to be set aside. */
+bool sessions_others(struct folder *);
+/* Under the lock: unlinks a message's file, or sets it aside, for the EXPUNGE record with this
+ * modseq.  As unlinkat. */
+int sessions_unlink(struct folder *, bool keep, uint32_t uid, uint64_t modseq, int dirfd,
+                    char const *name);
+/* The file of a message that is gone, if it has been set aside; else STORE_EXPUNGED. */
+enum store_error sessions_open_aside(struct folder *, struct message const *, int *fd);
 
 /* publish.c: new messages in a folder, all or none, under its lock */
 struct arrival {

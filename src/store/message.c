@@ -52,7 +52,7 @@ enum store_error folder_message(struct folder *f, uint32_t seq, int *fd) {
     /* The index is good throughout: only folder_sync drops messages. */
     struct message const *m = &f->view.messages[seq - 1];
     *fd = -1;
-    if (m->bits & BIT_GONE) return STORE_EXPUNGED;
+    if (m->bits & BIT_GONE) return sessions_open_aside(f, m, fd);
     int r = try_open(f, m, fd, &e);
     if (r > 0) return STORE_OK;
     *fd = -1;

@@ -18,6 +18,7 @@
  *   journal.c   the folder's memory on disk; record.c and view.c: what it says and what that means
  *   transaction.c, snapshot.c, batch.c, publish.c   how it is written, replaced and recovered
  *   scan.c      comparing it with the Maildir
+ *   sessions.c  who else looks, and what is kept for them
  *   names.c, sizes.c, uidvalidity.c, boot.c, birth.c, error.c
  *
  * Every function that can fail returns enum store_error.  A failure of the system (STORE_NOPERM to
@@ -139,7 +140,8 @@ uint64_t folder_modseq(struct folder const *, uint32_t seq);
 bool folder_has_keyword(struct folder const *, uint32_t seq, unsigned int keyword);
 /* When it was received: the file's mtime. */
 enum store_error folder_internal_date(struct folder *, uint32_t seq, time_t *);
-/* The expunge of this message is not yet reported, but its content is gone. */
+/* It has been expunged, which is not yet reported.  Its content can be had if it was set aside for
+ * this session; it cannot be copied or changed. */
 bool folder_is_expunged(struct folder const *, uint32_t seq);
 
 /* Keywords of the folder: ids 0..count-1, for good while the folder is open; new ones are added at
@@ -149,7 +151,8 @@ char const *folder_keyword_name(struct folder const *, unsigned int id);
 /* Case-insensitive; -1 if the folder has no such keyword. */
 int folder_keyword_find(struct folder const *, char const *name);
 
-/* Opens the message's file for reading.  STORE_EXPUNGED if it is gone. */
+/* Opens the message's file for reading; that of an expunged one where it has been set aside, else
+ * STORE_EXPUNGED. */
 enum store_error folder_message(struct folder *, uint32_t seq, int *fd);
 
 /* ---- facts.c ---- */

@@ -120,5 +120,6 @@ enum store_error folder_sync(struct folder *f, bool may_expunge, struct folder_l
   if (e) return e;
   if (!select) show_unclaimed(f);
   report(f, may_expunge, l);
+  if (may_expunge) sessions_told(f);
   return STORE_OK;
 }

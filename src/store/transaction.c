@@ -91,6 +91,7 @@ static enum store_error install(struct folder *f, struct view *fresh) {
   view_free(&f->view);
   f->view = *fresh;
   f->view.dirty = true;
+  f->view.expunged = f->view.modseq; /* its EXPUNGEs may be in the old journal only */
   f->epoch++;
   return STORE_OK;
 }

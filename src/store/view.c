@@ -292,7 +292,9 @@ static bool apply_cur(struct applying *a) {
 }
 
 static bool apply_expunge(struct applying *a) {
-  raise_modseq(a->v, take_u64(&a->c));
+  uint64_t modseq = take_u64(&a->c);
+  raise_modseq(a->v, modseq);
+  if (modseq > a->v->expunged) a->v->expunged = modseq;
   uint32_t n = take_u32(&a->c);
   take_u32(&a->c);
   while (n-- && !a->c.bad) {

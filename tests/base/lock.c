@@ -45,6 +45,14 @@ int main(void) {
   ok(!is_free(c, LOCK_READ), "and it is held by the file, though the process is gone");
   close(a);
   ok(is_free(c, LOCK_WRITE), "until that is closed, too");
+  a = open(path, O_RDWR);
+  ok(!lock_part(a, LOCK_WRITE, 16, 16) && !lock_part(c, LOCK_WRITE, 0, 16), "parts are apart");
+  ok(lock_part(c, LOCK_WRITE, 31, 1) && errno == EAGAIN, "where they meet, they are not");
+  ok(lock_taken(c, 16, 16) == 1 && lock_taken(c, 0, 0) == 1, "another's is seen");
+  ok(!lock_taken(c, 32, 0) && !lock_taken(c, 0, 16), "nobody's and one's own are not");
+  close(a);
+  ok(!lock_taken(c, 0, 0), "nor one that was closed");
+  ok(lock_taken(-1, 0, 0) < 0, "no file, no answer");
   ok(lock_file(-1, LOCK_READ, 0) && errno == EBADF, "no file, no lock");
   unlink(path);
   return tap_done();

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # Messages that another session has expunged while this one still counts them: commands by UID pass
 # over them (RFC 3501 section 6.4.8), commands by number say NO and do the rest, or nothing at all
-# (RFC 2180 section 4).
+# (RFC 2180 section 4).  Only their content can still be had, unless somebody has unlinked the files.
 use strict;
 use warnings;
 use FindBin;
@@ -11,9 +11,10 @@ use Chainmail;
 
 my ($home, $c, $other);
 
-# A mailbox of eight messages, two sessions in it; the other has expunged 3 and 4.
+# A mailbox of eight messages, two sessions in it; the other has expunged 3 and 4, or somebody has
+# unlinked their files.
 sub begin {
-    my ($name) = @_;
+    my ($name, $unlinked) = @_;
     $_->logout for grep { $_ } $c, $other;
     $home = home($name, 'target');
     for (1 .. 8) {
@@ -23,6 +24,8 @@ sub begin {
     ($c, $other) = map { imapd($home) } 1, 2;
     $c->ok('SELECT INBOX');
     $other->ok('SELECT INBOX');
+    my @files = sort glob "'$home'/Maildir/cur/*";
+    return unlink @files[2, 3] if $unlinked;
     $other->ok('STORE 3:4 +FLAGS.SILENT (\Deleted)');
     $other->ok('EXPUNGE');
 }
@@ -39,6 +42,10 @@ sub in_target {
 
 # ---- by UID ----
 begin('uid-fetch');
+$c->ok('UID FETCH 2:5 BODY.PEEK[TEXT]');
+is told('FETCH'),   '2 3 4 5', 'UID FETCH: what was kept';
+is told('EXPUNGE'), '3 3', '... and the expunges are told';
+begin('uid-fetch-unlinked', 1);
 like $c->command('UID FETCH 2:5 BODY.PEEK[TEXT]'), qr/^OK \[EXPUNGEISSUED\] /, 'UID FETCH: OK';
 is told('FETCH'),   '2 5', '... of the others';
 is told('EXPUNGE'), '3 3', '... and the expunges are told';
@@ -70,6 +77,10 @@ is_deeply [$c->untagged(qr/SEARCH/)], ['* SEARCH 1 2 3 4'], '... and here no lon
 
 # ---- by number ----
 begin('fetch');
+$c->ok('FETCH 2:5 BODY.PEEK[TEXT]');
+is told('FETCH'),   '2 3 4 5', 'FETCH: what was kept';
+is told('EXPUNGE'), '', '... and no expunge';
+begin('fetch-unlinked', 1);
 like $c->command('FETCH 2:5 BODY.PEEK[TEXT]'), qr/^NO \[EXPUNGEISSUED\] /, 'FETCH: NO';
 is told('FETCH'),   '2 5', '... but the others are told';
 is told('EXPUNGE'), '',    '... and no expunge, which would upset the numbers';
@@ -83,7 +94,7 @@ is told('EXPUNGE'), '3 3', '... with the expunges, COPY being done';
 begin('move');
 like $c->command('MOVE 2:5 INBOX.target'), qr/^NO \[EXPUNGEISSUED\] /, 'MOVE: NO';
 is in_target(), '', '... and nothing is moved';
-begin('search');
+begin('search', 1);
 $c->ok('SEARCH NOT TEXT nothing');
 is_deeply [$c->untagged(qr/SEARCH/)], ['* SEARCH 1 2 5 6 7 8'], 'SEARCH matches none that is gone';
 begin('append');
