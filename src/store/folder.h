@@ -84,6 +84,8 @@ uint32_t view_find(struct view const *, uint32_t uid);
 struct message *view_message(struct view *, uint32_t uid);
 uint32_t view_keyword_set(struct view *, struct keyword_set const *);
 int view_keyword(struct view const *, char const *name);
+/* Forgets INTENTs: their files are as good as any. */
+void view_drop_intents(struct view *);
 bool view_committed(struct view const *, uint64_t batch);
 /* A journal record's content; offset: of the content in the journal.  quiet: changes of flags are
  * not for the client to be told.  False: it makes no sense. */

@@ -243,6 +243,8 @@ enum store_error folder_repair(struct folder *f, enum repair_reason reason) {
     enum store_error e = adopt_inodes(f);
     if (e) return e;
   }
+  /* The record that committed them may be what is lost. */
+  view_drop_intents(v);
   v->uidnext += UID_JUMP;
   v->ceiling = v->uidnext;
   v->modseq = folder_next_modseq(f);

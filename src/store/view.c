@@ -131,6 +131,11 @@ static void end_batch(struct view *v, uint64_t id) {
   }
 }
 
+void view_drop_intents(struct view *v) {
+  for (size_t i = v->npending; i-- > 0;)
+    if (!v->pending[i].move) end_batch(v, v->pending[i].id);
+}
+
 static void commit_batch(struct view *v, uint64_t id) {
   v->committed[v->ncommitted++ % COMMITTED_BATCHES] = id;
   end_batch(v, id);
