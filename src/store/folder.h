@@ -245,6 +245,9 @@ enum store_error store_next_uidvalidity(struct store *, uint32_t *);
 
 /* tree.c: the lock of the tree: a descriptor to close, or -1 and *e. */
 int store_lock_tree(struct store *, enum store_error *e);
+/* So that nobody sees half of a RENAME: waits for one that is going on, finishes one whose maker
+ * died. */
+void store_settle_tree(struct store *);
 
 /* folder.c */
 enum store_error folder_load(struct store *, char const *name, enum folder_mode, struct folder **);

@@ -97,6 +97,7 @@ enum store_error store_list(struct store *s, bool want_new, struct arena *arena,
   struct listing l = {.store = s, .arena = arena, .list = list, .want_new = want_new};
   struct dirent *e;
   *list = (struct store_list){0};
+  store_settle_tree(s);
   int fd = openat(s->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *d = fd < 0 ? 0 : fdopendir(fd);
   if (!d) {

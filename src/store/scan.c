@@ -515,7 +515,8 @@ enum store_error folder_refresh(struct folder *f, bool touch) {
   if (e || f->frozen) return e;
   int known = is_known(f);
   if (known < 0) return unreadable(f);
-  if (known) return STORE_OK;
+  /* A batch that is not ended: it is going on, or its maker died and the lock's holder ends it. */
+  if (known && !f->view.npending) return STORE_OK;
   struct scan s = {.f = f, .touch = touch};
   struct timespec tick = {0, MAILDIR_TICK_MS * 1000000L + 1000000L};
   bool again = true;

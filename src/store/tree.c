@@ -32,6 +32,7 @@ enum store_error store_open(struct store **out, char const *path,
   s->options = *options;
   s->area = store_open_area(s, fd); /* -1: a Maildir that can only be read */
   s->boot = store_boot();
+  store_settle_tree(s);
   *out = s;
   return STORE_OK;
 }
@@ -107,6 +108,26 @@ static enum store_error rename_family(struct store *s, struct names const *famil
   return dir_sync(s->fd) < 0 ? store_failure("sync", s->path) : STORE_OK;
 }
 
+static bool exists(struct store *s, char const *name) {
+  char path[MAILDIR_NAME_MAX + 2];
+  struct stat st;
+  snprintf(path, sizeof path, ".%s", name);
+  return !fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW);
+}
+
+/* After a failure: back to what it was, as far as that goes. */
+static bool undo_renaming(struct store *s, struct names const *family, char const *from,
+                          char const *to) {
+  bool good = true;
+  for (size_t i = 0; i < family->n; i++) {
+    char old[MAILDIR_NAME_MAX + 2], new[MAILDIR_NAME_MAX + 2];
+    snprintf(old, sizeof old, ".%s", family->items[i]);
+    if (!target_name(new, family->items[i], from, to) || exists(s, old + 1)) continue;
+    if (maildir_rename(s->fd, new, s->fd, old) < 0) good = false;
+  }
+  return dir_sync(s->fd) == 0 && good;
+}
+
 /* Finishes what somebody who died has begun; what cannot be finished stays as it is. */
 static void finish_renaming(struct store *s) {
   char *text, *to;
@@ -141,11 +162,11 @@ int store_lock_tree(struct store *s, enum store_error *e) {
   return fd;
 }
 
-static bool exists(struct store *s, char const *name) {
-  char path[MAILDIR_NAME_MAX + 2];
-  struct stat st;
-  snprintf(path, sizeof path, ".%s", name);
-  return !fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW);
+void store_settle_tree(struct store *s) {
+  enum store_error e;
+  if (s->area < 0 || faccessat(s->area, "renaming", F_OK, 0) < 0) return;
+  int lock = store_lock_tree(s, &e);
+  if (lock >= 0) close(lock);
 }
 
 static enum store_error targets_free(struct store *s, struct names const *family, char const *from,
@@ -163,10 +184,14 @@ static enum store_error rename_durably(struct store *s, struct names const *fami
                                        char const *from, char const *to) {
   char text[2 * MAILDIR_NAME_MAX + 3];
   int n = snprintf(text, sizeof text, "%s\n%s\n", from, to);
-  if (file_replace(s->area, "renaming", 0600, text, (size_t)n) < 0)
-    return store_failure("write " AREA "/renaming in", s->path);
+  if (file_replace(s->area, "renaming", 0600, text, (size_t)n) < 0) {
+    enum store_error e = store_failure("write " AREA "/renaming in", s->path);
+    unlinkat(s->area, "renaming", 0); /* only its sync may have failed */
+    return e;
+  }
   enum store_error e = rename_family(s, family, from, to);
-  unlinkat(s->area, "renaming", 0);
+  /* What cannot be undone the next holder of the lock finishes. */
+  if (!e || undo_renaming(s, family, from, to)) unlinkat(s->area, "renaming", 0);
   return e;
 }
 
