@@ -1,6 +1,7 @@
 /* Several sessions in as many processes, a delivery agent and a stranger who renames and deletes,
  * all at once on two folders: every view is what its listener was told, no UID is ever another
- * message, and nobody waits for ever. */
+ * message, and nobody waits for ever.  Without the stranger, what one session expunges the others
+ * can read until they have been told. */
 #define _GNU_SOURCE /* strchrnul */
 #include "store-test.h"
 
@@ -19,6 +20,8 @@ struct client {
   struct folder *f;
   uint32_t count;
   bool good;
+  bool alone;      /* no stranger is about */
+  bool mine[UIDS]; /* expunged by this session: it may have been the last */
 };
 
 static void client_expunged(void *context, uint32_t seq, uint32_t uid) {
@@ -46,7 +49,11 @@ static bool check_view(struct client *c, int folder) {
     if (i > 1 && uid <= folder_uid(c->f, i - 1)) return false;
     if (uid >= folder_uidnext(c->f) || uid >= UIDS) return false;
     char const *text = content_of(c->f, i);
-    if (strncmp(text, "number ", 7)) continue; /* expunged */
+    if (strncmp(text, "number ", 7)) { /* expunged */
+      if (!c->alone || c->mine[uid]) continue;
+      printf("# %s: UID %u, expunged by another, is \"%s\"\n", names[folder], uid, text);
+      return false;
+    }
     uint32_t number = (uint32_t)atoi(text + 7);
     uint32_t *known = &shared[folder][uid];
     uint32_t first = __sync_val_compare_and_swap(known, 0, number);
@@ -77,11 +84,18 @@ static bool may_happen(enum store_error e) {
   return !e || e == STORE_EXPUNGED;
 }
 
-static int session(int me) {
+/* What this session is about to expunge, or to move. */
+static void note(struct client *c, int act, uint32_t seq) {
+  for (uint32_t i = 1; act == 4 && i <= c->count; i++) c->mine[folder_uid(c->f, i)] = true;
+  if (act == 5 && seq) c->mine[folder_uid(c->f, seq)] = true;
+}
+
+static int session(int me, bool alone) {
   unsigned int seed = (unsigned int)me;
   int folder = me % FOLDERS;
   struct store *s = open_store();
-  struct client c = {select_folder(s, names[folder]), 0, true};
+  static struct client c;
+  c = (struct client){.f = select_folder(s, names[folder]), .good = true, .alone = alone};
   struct folder_listener l = {&c, client_expunged, client_exists, 0, client_flags};
   c.count = folder_count(c.f);
   bool good = true;
@@ -89,6 +103,7 @@ static int session(int me) {
     uint32_t seq = c.count ? (uint32_t)rand_r(&seed) % c.count + 1 : 0;
     enum store_error e = STORE_OK;
     int act = rand_r(&seed) % 7;
+    note(&c, act, seq);
     if (act == 0)
       good = append_number(s, names[rand_r(&seed) % FOLDERS], (uint32_t)(me * STEPS + i + 1));
     else if (act == 1 && seq)
@@ -138,46 +153,60 @@ static void stranger(void) {
   }
 }
 
-int main(void) {
-  if (!getenv("TMPDIR") && !access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);
-  make_maildir();
-  struct store *s = open_store();
-  must(!store_create(s, "box"), "create");
-  for (uint32_t i = 0; i < 20; i++) append_number(s, names[i % FOLDERS], 90000 + i);
-  store_close(s);
-  shared =
-      mmap(0, FOLDERS * sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  must(shared != MAP_FAILED, "mmap");
-  pid_t pids[SESSIONS], other = fork();
+/* All of them until the sessions have done. */
+static bool all_at_once(bool alone) {
+  pid_t pids[SESSIONS], other = alone ? -1 : fork();
+  int bad = 0;
   if (!other) stranger();
   for (int i = 0; i < SESSIONS; i++) {
     fflush(stdout);
     if (!(pids[i] = fork())) {
-      int r = session(i);
+      int r = session(i, alone);
       fflush(stdout);
       _exit(r);
     }
   }
-  int bad = 0;
   for (int i = 0; i < SESSIONS; i++) {
     int status;
     waitpid(pids[i], &status, 0);
     bad += !WIFEXITED(status) || WEXITSTATUS(status);
   }
+  if (alone) return !bad;
   kill(other, SIGKILL);
   waitpid(other, 0, 0);
-  ok(!bad, "every session saw a mailbox that made sense");
+  return !bad;
+}
+
+static void scene(bool alone) {
+  make_maildir();
+  struct store *s = open_store();
+  must(!store_create(s, "box"), "create");
+  for (uint32_t i = 0; i < 20; i++) append_number(s, names[i % FOLDERS], 90000 + i);
+  store_close(s);
+  memset(shared, 0, FOLDERS * sizeof *shared);
+  ok(all_at_once(alone), "every session saw a mailbox that made sense");
   s = open_store();
   for (int i = 0; i < FOLDERS; i++) {
-    struct client c = {select_folder(s, names[i]), 0, true};
+    static struct client c;
+    c = (struct client){.f = select_folder(s, names[i]), .good = true};
     let_settle();
     must(!folder_sync(c.f, true, 0), "sync");
     c.count = folder_count(c.f);
     is_uint(c.count, files_in(names[i], "cur") + files_in(names[i], "new"),
             "in the end, as many messages as files");
     ok(check_view(&c, i), "each under the UID that it always had");
+    is_uint(files_in(names[i], "chainmail/expunged"), 1, "and none set aside for nobody");
     folder_close(c.f);
   }
   store_close(s);
+}
+
+int main(void) {
+  if (!getenv("TMPDIR") && !access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);
+  shared =
+      mmap(0, FOLDERS * sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  must(shared != MAP_FAILED, "mmap");
+  scene(false);
+  scene(true);
   return tap_done();
 }
