@@ -5,6 +5,7 @@
  *   file.c       whole small files: reading with a limit, replacing durably
  *   exchange.c   two directories change places
  *   lock.c       OFD locks
+ *   fault.c      mapped files that cannot be read any more
  *   privilege.c  becoming another user, for good
  *   seccomp.c    confinement to a list of system calls           (Linux)
  *   landlock.c   confinement to parts of the file system          (Linux)
@@ -104,6 +105,20 @@ int dir_exchange(int dirfd, char const *a, char const *b);
 enum lock_type { LOCK_READ, LOCK_WRITE, LOCK_NONE };
 /* Waits for the lock; with a timeout in milliseconds (>= 0) gives up with EAGAIN. */
 int lock_file(int fd, enum lock_type type, int timeout_ms);
+
+/* ---- fault.c ---- */
+/* Memory that a file is mapped into.  When an access to it raises SIGBUS, mend is called in the
+ * signal handler: it maps something else there, and the access is done again.  The signal is
+ * synchronous: mend may do all that the code which accesses the region could do at that point. */
+struct fault_region {
+  void *start;
+  size_t size;
+  void (*mend)(void *context);
+  void *context;
+  struct fault_region *next;
+};
+int fault_watch(struct fault_region *);
+void fault_forget(struct fault_region *);
 
 /* ---- privilege.c ---- */
 /* For confined helpers: no supplementary groups, gid, uid, checked to be irreversible.  Only for

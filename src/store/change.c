@@ -96,7 +96,7 @@ static int rename_to_flags(struct folder *f, struct message const *m, unsigned i
 
 static enum store_error store_one(struct storing *s, uint32_t seq) {
   struct view *v = &s->f->view;
-  struct message *m = &v->messages[seq - 1];
+  struct message *m = view_at(v, seq - 1);
   enum store_error e = STORE_OK;
   if (m->bits & BIT_GONE) {
     set_add(&s->result->gone, seq);
@@ -107,7 +107,7 @@ static enum store_error store_one(struct storing *s, uint32_t seq) {
     return STORE_OK;
   }
   unsigned int flags = new_flags(m->bits & FLAG_STANDARD, s->change);
-  struct keyword_set set = new_keywords(v->sets[m->keywords], &s->set, s->change->operation);
+  struct keyword_set set = new_keywords(*view_keywords_of(v, m), &s->set, s->change->operation);
   uint32_t keywords = view_keyword_set(v, &set);
   if (flags != (m->bits & FLAG_STANDARD)) {
     int r = rename_to_flags(s->f, m, flags, &e);
@@ -243,7 +243,7 @@ static enum store_error expunge_locked(struct expunging *x, struct set const *ui
   x->n = 0;
   x->missing = false;
   for (uint32_t i = 0; !e && i < f->count; i++)
-    if (is_wanted(&f->view.messages[i], uids)) e = unlink_one(x, &f->view.messages[i]);
+    if (is_wanted(view_at(&f->view, i), uids)) e = unlink_one(x, view_at(&f->view, i));
   if (x->n) {
     uint64_t modseq = folder_next_modseq(f);
     record_uids(&r, RECORD_EXPUNGE, &modseq, x->uids, x->n);

@@ -134,6 +134,7 @@ static struct folder *new_folder(struct store *s, char const *name, enum folder_
   f->store = s;
   f->mode = mode;
   f->dir = f->cur = f->new = f->area = f->lock = f->journal.fd = f->watch = -1;
+  f->recent_from = UINT32_MAX;
   view_init(&f->view);
   f->view.uidvalidity = 0; /* none until a journal is loaded */
   return f;
@@ -147,10 +148,12 @@ enum store_error folder_load(struct store *s, char const *name, enum folder_mode
   enum store_error e = open_directories(f);
   if (!e) e = open_bookkeeping(f);
   if (!e) e = open_journal(f);
-  if (e)
+  if (e) {
     folder_close(f);
-  else
-    *out = f;
+    return e;
+  }
+  index_renew(f);
+  *out = f;
   return e;
 }
 
@@ -182,6 +185,7 @@ static void unlink_from_store(struct folder *f) {
 void folder_close(struct folder *f) {
   unlink_from_store(f);
   sizes_flush(f);
+  index_renew(f);
   folder_unwatch(f);
   journal_close(&f->journal);
   int const fds[] = {f->dir, f->cur, f->new, f->area, f->lock};
@@ -219,7 +223,7 @@ enum store_error folder_acquire(struct store *s, char const *name, struct folder
 /* ---- columns ---- */
 
 static struct message const *at(struct folder const *f, uint32_t seq) {
-  return &f->view.messages[seq - 1];
+  return view_at(&f->view, seq - 1);
 }
 
 uint32_t folder_uidvalidity(struct folder const *f) {
@@ -244,13 +248,15 @@ uint32_t folder_count(struct folder const *f) {
 
 uint32_t folder_recent(struct folder const *f) {
   uint32_t n = 0;
-  for (uint32_t i = 0; i < f->count; i++) n += f->view.messages[i].bits / FLAG_RECENT & 1;
+  for (uint32_t i = view_find(&f->view, f->recent_from); i < f->count; i++)
+    n += view_at(&f->view, i)->bits / FLAG_RECENT & 1;
   return n;
 }
 
 uint32_t folder_first_unseen(struct folder const *f) {
-  for (uint32_t i = 0; i < f->count; i++)
-    if (!(f->view.messages[i].bits & (FLAG_SEEN | BIT_GONE))) return i + 1;
+  struct view const *v = &f->view;
+  for (uint32_t i = view_find(v, v->unseen_from); v->unseen && i < f->count; i++)
+    if (!(view_at(v, i)->bits & (FLAG_SEEN | BIT_GONE))) return i + 1;
   return 0;
 }
 
@@ -281,7 +287,7 @@ uint64_t folder_modseq(struct folder const *f, uint32_t seq) {
 }
 
 bool folder_has_keyword(struct folder const *f, uint32_t seq, unsigned int keyword) {
-  struct keyword_set const *set = &f->view.sets[at(f, seq)->keywords];
+  struct keyword_set const *set = view_keywords_of(&f->view, at(f, seq));
   return keyword < KEYWORDS_MAX && set->words[keyword / 64] >> keyword % 64 & 1;
 }
 
@@ -292,6 +298,8 @@ bool folder_is_expunged(struct folder const *f, uint32_t seq) {
 enum store_error folder_internal_date(struct folder *f, uint32_t seq, time_t *t) {
   struct entry e;
   if (folder_is_expunged(f, seq)) return STORE_EXPUNGED;
+  *t = (time_t)at(f, seq)->date;
+  if (at(f, seq)->date != DATE_ELSEWHERE) return STORE_OK;
   enum store_error error = folder_entry(f, at(f, seq), &e);
   if (!error) *t = (time_t)e.mtime;
   return error;

@@ -76,7 +76,7 @@ static void keep(struct found_list *list, struct found found) {
 }
 
 static struct message *message_of(struct scan *s, uint32_t index) {
-  return &s->f->view.messages[index];
+  return view_at(&s->f->view, index);
 }
 
 static int directory_of(struct scan const *s, bool in_new) {
@@ -181,8 +181,9 @@ static void build_table(struct scan *s) {
   s->table = must(calloc(size, sizeof *s->table));
   s->mask = size - 1;
   for (uint32_t i = 0; i < v->n; i++) {
-    if (v->messages[i].bits & BIT_GONE) continue;
-    uint32_t at = (uint32_t)v->messages[i].hash & s->mask;
+    struct message const *m = view_at(v, i);
+    if (m->bits & BIT_GONE) continue;
+    uint32_t at = (uint32_t)m->hash & s->mask;
     while (s->table[at]) at = (at + 1) & s->mask;
     s->table[at] = i + 1;
   }
@@ -241,7 +242,7 @@ static int pass(struct scan *s) {
 /* ---- settling: from what was found to records ---- */
 
 static bool is_absent(struct scan const *s, uint32_t index) {
-  return !(s->f->view.messages[index].bits & BIT_GONE) && s->sight[index] == ABSENT;
+  return s->sight[index] == ABSENT && !(view_at(&s->f->view, index)->bits & BIT_GONE);
 }
 
 static bool has_absent(struct scan const *s) {
@@ -303,7 +304,7 @@ static enum store_error put_renamed(struct scan *s, struct records *r, uint64_t 
     e.flags = maildir_name_flags(&n);
     e.modseq = e.flags == (m->bits & FLAG_STANDARD) ? m->modseq : modseq;
     begin_entries(r, 1);
-    record_entry(r, &e, &s->f->view.sets[m->keywords]);
+    record_entry(r, &e, view_keywords_of(&s->f->view, m));
     record_end(r);
   }
   return STORE_OK;
@@ -496,6 +497,7 @@ static enum store_error look(struct scan *s, bool last, bool *again) {
   else if (!known)
     e = settle(s);
   if (!e && !*again && folder_wants_snapshot(s->f)) e = folder_snapshot(s->f);
+  if (!e && !*again) index_renew_locked(s->f);
   folder_unlock(s->f);
   return e;
 }

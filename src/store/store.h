@@ -18,6 +18,7 @@
  *   journal.c   the folder's memory on disk; record.c and view.c: what it says and what that means
  *   transaction.c, snapshot.c, batch.c, publish.c   how it is written, replaced and recovered
  *   scan.c      comparing it with the Maildir
+ *   index.c     the messages in a file, so that the journal need not be read; mapping.c
  *   names.c, sizes.c, uidvalidity.c, boot.c, birth.c, error.c
  *
  * Every function that can fail returns enum store_error.  A failure of the system (STORE_NOPERM to
