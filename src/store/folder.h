@@ -234,6 +234,7 @@ struct journal {
   uint64_t end; /* behind the last valid record read */
   bool moved;   /* it is a copy: to be repaired under the lock */
   bool bad;     /* when it was loaded, it did not end with a valid record: likewise */
+  bool damaged; /* what was read of it is not what it was: likewise */
 };
 enum journal_state { JOURNAL_OK, JOURNAL_MISSING, JOURNAL_INVALID, JOURNAL_ERROR };
 /* Opens area/journal and checks its header; sets `moved`. */

@@ -126,7 +126,7 @@ static enum store_error reload(struct folder *f, bool locked) {
   view_init(&fresh);
   fresh.uidvalidity = uidvalidity;
   fresh.generation = j.generation;
-  bool indexed = !j.moved && index_load(f, &j, &fresh);
+  bool indexed = !j.moved && !f->journal.damaged && index_load(f, &j, &fresh);
   enum journal_end end = journal_read(&j, &fresh, true);
   if (locked && indexed && end == END_BAD) end = read_from_start(&j, &fresh);
   if (end == END_ERROR) {
@@ -161,7 +161,7 @@ static enum store_error follow(struct folder *f, bool locked) {
   if (f->lost) return STORE_NONEXISTENT;
   int current = f->journal.fd < 0 ? 0 : journal_current(f->area, &f->journal);
   if (current < 0) return folder_failure(f, "stat", AREA "/journal");
-  if (!current || (locked && f->journal.moved)) return reload(f, locked);
+  if (!current || (locked && (f->journal.moved || f->journal.damaged))) return reload(f, locked);
   switch (journal_read(&f->journal, &f->view, false)) {
   case END_CLEAN: break;
   case END_ERROR: return folder_failure(f, "read", AREA "/journal");

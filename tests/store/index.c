@@ -212,6 +212,26 @@ static void check_flips(void) {
   store_close(s);
 }
 
+/* The journal is damaged where the index stands for it. */
+static void check_journal(void) {
+  make_indexed();
+  struct store *s = open_store();
+  struct folder *f = select_folder(s, "");
+  uint32_t uid = folder_uid(f, 400), uidnext = folder_uidnext(f);
+  int fd = open(path_of("", "chainmail/journal"), O_RDWR);
+  off_t entry = (off_t)view_at(&f->view, 399)->entry * 8;
+  must(fd >= 0 && pwrite(fd, "damaged", 7, entry + 50) == 7 && !close(fd), "damage the journal");
+  is(content_of(f, 400), "UNAVAILABLE", "a name that is not what it was is not believed");
+  must(!change_flags(f, 1, 1, FLAGS_ADD, FLAG_FLAGGED, 0), "store");
+  sync_and_hear(f, true);
+  is_uint(folder_count(f), MESSAGES, "the next change repairs the folder");
+  ok(folder_uid(f, 400) != uid && folder_uid(f, MESSAGES) > uidnext + 1000000,
+     "messages of the damaged record have new UIDs");
+  ok(shows(f, plain_picture()), "and it is shown what the journal says");
+  folder_close(f);
+  store_close(s);
+}
+
 /* ---- at random: sessions that live long against one that reads the journal ---- */
 
 static void random_step(struct store *s, struct folder *f) {
@@ -295,6 +315,7 @@ int main(void) {
   check_cut(0, true);
   check_cut(20000, true);
   check_flips();
+  check_journal();
   check_random();
   return tap_done();
 }
