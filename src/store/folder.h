@@ -119,7 +119,10 @@ void view_sweep(struct view *, uint32_t from);
 
 /* ---- the index: a view's messages in a file, mapped: index.c, mapping.c ---- */
 
-enum { BLOCK_MESSAGES = 340 }; /* have one checksum: just under 16 KiB */
+enum {
+  BLOCK_MESSAGES = 340, /* have one checksum: just under 16 KiB */
+  CHANGED_PIECE = 4096, /* a usual page */
+};
 
 /* An address range that begins with the index, copied on write, and goes on as memory. */
 struct mapping {
@@ -129,6 +132,8 @@ struct mapping {
   uint32_t n;             /* messages of the index */
   uint32_t unchecked;     /* blocks whose checksum has not been verified */
   unsigned char *checked; /* by block */
+  uint32_t nchanged; /* pieces of CHANGED_PIECE bytes that records have changed: no longer shared */
+  unsigned char *changed;
   uint64_t *sums;
   struct fault_region region;
   /* For making its content again from the journal: */
@@ -148,6 +153,8 @@ void mapping_free(struct mapping *);
 /* Verifies the block this message is in; makes everything again from the journal if it is bad. */
 void mapping_check(struct mapping *, uint32_t index);
 void mapping_check_from(struct mapping *, uint32_t index);
+/* A record changes this message. */
+void mapping_changed(struct mapping *, struct message const *);
 void mapping_removed(struct mapping *, uint32_t uid);
 uint64_t mapping_sum(uint32_t block, void const *messages, uint32_t n);
 

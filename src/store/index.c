@@ -16,8 +16,9 @@ enum {
   HEAD_MAX = 16 << 20,     /* keywords and their sets; a folder that needs more goes without */
   TAIL = 64,               /* bytes of the journal before the offset: are they still the same? */
   RENEW_MINIMUM = 8 << 10, /* of journal: read in some tens of microseconds */
-  RENEW_EACH = 3,   /* and for each message: following that costs a fraction of what writing does */
-  SIZE_RECORD = 16, /* in `sizes`: counts as journal */
+  RENEW_EACH = 1, /* and for each message: following that costs a fraction of what writing does */
+  PIECE_COST = 1536,    /* a page that is no longer shared counts as so much journal */
+  SIZE_RECORD = 16,     /* in `sizes`: counts as journal */
   RENEW_WAIT_MS = 1000, /* for the lock: it is not worth more */
 };
 #define BYTE_ORDER_MARK UINT32_C(0x01020304)
@@ -347,12 +348,18 @@ static void write_index(struct folder *f) {
 
 /* ---- when ---- */
 
+/* What following costs who opens the folder next: time, and memory that is not shared. */
+static uint64_t behind(struct folder const *f) {
+  struct mapping const *m = f->view.map;
+  return f->journal.end - (f->indexed <= f->journal.end ? f->indexed : 0) +
+         f->unindexed_sizes * (uint64_t)SIZE_RECORD +
+         (m && m->end == f->indexed ? m->nchanged * (uint64_t)PIECE_COST : 0);
+}
+
 static bool is_wanted(struct folder const *f) {
-  uint64_t behind = f->journal.end - (f->indexed <= f->journal.end ? f->indexed : 0);
-  behind += f->unindexed_sizes * (uint64_t)SIZE_RECORD;
   if (f->frozen || f->lost || f->journal.fd < 0 || f->journal.moved || f->journal.bad) return false;
   /* What is pending has no place in it, and does not last. */
-  return !f->view.npending && behind > RENEW_MINIMUM + (uint64_t)RENEW_EACH * f->view.n;
+  return !f->view.npending && behind(f) > RENEW_MINIMUM + (uint64_t)RENEW_EACH * f->view.n;
 }
 
 /* Somebody else may have written one since. */
@@ -362,8 +369,10 @@ static void look_for_newer(struct folder *f) {
   int fd = open_index(f, &st);
   if (fd < 0) return;
   if (read_header(fd, &h) && fits(&h, &f->journal, f->view.uidvalidity, &st) &&
-      h.end <= f->journal.end)
+      h.end <= f->journal.end && h.end > f->indexed) {
     f->indexed = h.end;
+    f->unindexed_sizes = 0;
+  }
   close(fd);
 }
 

@@ -17,9 +17,25 @@ static noreturn void die_nomem(void) {
           (char *)0);
 }
 
-uint64_t mapping_sum(uint32_t block, void const *messages, uint32_t n) {
-  return store_hash(UINT64_C(7) << 32 | block, messages, n * sizeof(struct message));
+/* One step, as in store_hash: a changed word always changes the result. */
+static uint64_t sum_step(uint64_t h, uint64_t word) {
+  h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+  return h ^ h >> 29;
 }
+
+/* Six at a time, since each step waits for the one before. */
+uint64_t mapping_sum(uint32_t block, void const *messages, uint32_t n) {
+  enum { WORDS = sizeof(struct message) / sizeof(uint64_t) };
+  uint64_t lanes[WORDS], words[WORDS];
+  char const *p = messages;
+  for (unsigned int k = 0; k < WORDS; k++) lanes[k] = k;
+  for (uint32_t i = 0; i < n; i++, p += sizeof words) {
+    memcpy(words, p, sizeof words);
+    for (unsigned int k = 0; k < WORDS; k++) lanes[k] = sum_step(lanes[k], words[k]);
+  }
+  return store_hash(UINT64_C(7) << 32 | block, lanes, sizeof lanes);
+}
+_Static_assert(sizeof(struct message) == 48, "a message has no padding, and is six words");
 
 static uint32_t blocks_of(uint32_t n) {
   return n / BLOCK_MESSAGES + (n % BLOCK_MESSAGES != 0);
@@ -118,6 +134,13 @@ void mapping_check_from(struct mapping *m, uint32_t index) {
     mapping_check(m, i);
 }
 
+void mapping_changed(struct mapping *m, struct message const *message) {
+  size_t at = (size_t)((char const *)message - m->start) / CHANGED_PIECE;
+  if (at >= m->file_size / CHANGED_PIECE || m->changed[at]) return;
+  m->changed[at] = 1;
+  m->nchanged++;
+}
+
 void mapping_removed(struct mapping *m, uint32_t uid) {
   if (m->nremoved == m->removed_room) {
     m->removed_room = m->removed_room ? m->removed_room * 2 : 16;
@@ -133,6 +156,7 @@ void mapping_free(struct mapping *m) {
   fault_forget(&m->region);
   munmap(m->start, m->size);
   free(m->checked);
+  free(m->changed);
   free(m->removed);
   free(m->sums);
   free(m);
@@ -169,8 +193,10 @@ struct mapping *mapping_new(int fd, uint64_t data, uint32_t n, uint64_t *sums, b
   m->unchecked = checked ? 0 : blocks;
   m->checked = calloc(1, blocks + 1);
   m->region = (struct fault_region){.mend = mend, .context = m};
-  if (!m->checked || reserve(m) < 0) {
+  m->changed = calloc(1, n * sizeof(struct message) / CHANGED_PIECE + 1);
+  if (!m->checked || !m->changed || reserve(m) < 0) {
     free(m->checked);
+    free(m->changed);
     free(m);
     return 0;
   }

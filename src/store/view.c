@@ -172,6 +172,11 @@ static void count(struct view *v, struct message const *m, bool on) {
   }
 }
 
+/* Before or after a record changes it. */
+static void note_change(struct view *v, struct message const *m) {
+  if (v->map) mapping_changed(v->map, m);
+}
+
 static void note_touched(struct view *v, uint32_t uid) {
   v->touched = grow(v->touched, &v->touched_room, v->ntouched + 1, sizeof *v->touched);
   v->touched[v->ntouched++] = uid;
@@ -179,6 +184,7 @@ static void note_touched(struct view *v, uint32_t uid) {
 
 void view_touch(struct view *v, struct message *m, unsigned int bit) {
   if (!(m->bits & (BIT_GONE | BIT_CHANGED))) note_touched(v, m->uid);
+  note_change(v, m);
   if (bit == BIT_GONE && !(m->bits & BIT_GONE)) {
     count(v, m, false);
     v->gone++;
@@ -362,7 +368,10 @@ static struct message *entry_message(struct view *v, struct entry const *e) {
   uint32_t i = view_find(v, e->uid);
   if (i < v->n) {
     struct message *m = view_message(v, e->uid);
-    if (m) count(v, m, false);
+    if (m) {
+      count(v, m, false);
+      note_change(v, m);
+    }
     return m;
   }
   struct message *m = add_message(v);
@@ -432,6 +441,7 @@ static bool apply_flags(struct applying *a) {
   while (n-- && !a->c.bad) {
     struct message *m = view_message(a->v, take_u32(&a->c));
     if (!m) continue;
+    note_change(a->v, m);
     count(a->v, m, false);
     set_flags(m, flags);
     count(a->v, m, true);
@@ -447,6 +457,7 @@ static bool apply_cur(struct applying *a) {
   while (n-- && !a->c.bad) {
     struct message *m = view_message(a->v, take_u32(&a->c));
     if (!m) continue;
+    note_change(a->v, m);
     count(a->v, m, false);
     m->bits = (m->bits & ~(unsigned int)(BIT_NEW | BIT_EXACT)) | BIT_INFO;
     count(a->v, m, true);

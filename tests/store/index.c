@@ -157,7 +157,7 @@ static void check_cut(off_t size, bool changed) {
     deliver_many(3);
     let_settle();
     sync_and_hear(f, true);
-    must(!change_flags(f, 100, 700, FLAGS_ADD, FLAG_ANSWERED, "Late"), "store");
+    must(!change_flags(f, 100, 130, FLAGS_ADD, FLAG_ANSWERED, "Late"), "store");
     must(!folder_open(other, "", FOLDER_SELECT, &g), "folder_open");
     must(!change_flags(g, 40, 42, FLAGS_ADD, FLAG_DRAFT, 0), "store");
     must(!change_flags(g, 50, 50, FLAGS_ADD, FLAG_DELETED, 0), "store");
