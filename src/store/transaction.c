@@ -180,7 +180,9 @@ enum store_error folder_follow(struct folder *f) {
 }
 
 bool folder_needs_repair(struct folder const *f) {
-  return f->journal.fd < 0 || f->journal.moved || f->journal.bad || shorter_than_mark(f);
+  /* A batch that has not ended: its maker may have died. */
+  return f->journal.fd < 0 || f->journal.moved || f->journal.bad || f->view.npending ||
+         shorter_than_mark(f);
 }
 
 /* The lock, and all that the journal says; no recovery. */
