@@ -88,7 +88,10 @@ static int rename_to_flags(struct folder *f, struct message const *m, unsigned i
     *e = STORE_CANNOT;
     return -1;
   }
-  if (!maildir_rename(dirfd, old, f->cur, name)) return 1;
+  if (!maildir_rename(dirfd, old, f->cur, name)) {
+    own_renamed(f, dirfd, old, f->cur, name);
+    return 1;
+  }
   if (errno == ENOENT || errno == EEXIST) return 0;
   *e = folder_failure(f, "rename", old);
   return -1;
@@ -179,11 +182,13 @@ static enum store_error store_locked(struct storing *s, struct set const *seqs) 
   enum store_error e = intern_all(s);
   s->modseq = folder_next_modseq(s->f);
   s->missing = false;
+  own_begin(s->f);
   for (uint32_t seq = 0; !e && set_next(seqs, &seq);)
     if (!set_contains(&s->result->changed, seq) && !set_contains(&s->result->modified, seq) &&
         !set_contains(&s->result->gone, seq))
       e = store_one(s, seq);
   enum store_error written = write_groups(s);
+  own_end(s->f, !e && !written && !s->missing);
   reset_groups(s);
   return e ? e : written;
 }

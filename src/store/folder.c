@@ -133,7 +133,7 @@ static struct folder *new_folder(struct store *s, char const *name, enum folder_
   snprintf(f->path, size, *name ? "%s/.%s" : "%s", s->path, name);
   f->store = s;
   f->mode = mode;
-  f->dir = f->cur = f->new = f->area = f->lock = f->journal.fd = f->watch = -1;
+  f->dir = f->cur = f->new = f->area = f->lock = f->journal.fd = f->watch = f->own.fd = -1;
   f->recent_from = UINT32_MAX;
   view_init(&f->view);
   f->view.uidvalidity = 0; /* none until a journal is loaded */
@@ -185,6 +185,7 @@ static void unlink_from_store(struct folder *f) {
 void folder_close(struct folder *f) {
   unlink_from_store(f);
   sizes_flush(f);
+  own_close(f);
   index_renew(f);
   folder_unwatch(f);
   journal_close(&f->journal);
@@ -196,6 +197,10 @@ void folder_close(struct folder *f) {
   free(f->name);
   free(f->path);
   free(f);
+}
+
+void folder_rest(struct folder *f) {
+  own_close(f);
 }
 
 void folder_drop_kept(struct store *s) {

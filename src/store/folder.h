@@ -268,6 +268,18 @@ enum { JOURNAL_HEADER = 64 };
 
 /* ---- a folder opened ---- */
 
+/* own.c: changes of cur/ and new/ that were this session's. */
+struct own_changes {
+  int fd;                      /* inotify's, -1: nothing is watched */
+  int cur, new;                /* the watches */
+  bool valid;                  /* own_begin has found everything known */
+  bool known;                  /* with `stamps` the directories are as the journal says */
+  uint64_t expected, happened; /* sums over events */
+  unsigned int pending;
+  struct maildir_stamp base[2]; /* what SCANNED said then */
+  struct maildir_stamp stamps[2];
+};
+
 struct folder {
   struct store *store;
   struct folder *next; /* of the store's open folders */
@@ -293,6 +305,7 @@ struct folder {
   struct size_record *new_sizes; /* computed, not yet in the file */
   size_t n_new_sizes;
   int watch;
+  struct own_changes own;
 };
 
 struct store {
@@ -391,6 +404,23 @@ enum store_error folder_name(struct folder *, struct message const *,
  * touch: duplicates may be renamed and dropped. */
 enum store_error folder_refresh(struct folder *, bool touch);
 uint64_t base_hash(char const *base, size_t size);
+/* Whether cur/ and new/ are as the journal says: 1, 0, or -1 on an error. */
+int folder_is_known(struct folder *);
+/* Their stamps now; ESTALE if they are other directories. */
+int folder_stamps(struct folder const *, struct maildir_stamp[2]);
+
+/* own.c */
+/* Under the lock, around renames of ours, of each of which own_renamed is told.  good: the journal
+ * has them all. */
+void own_begin(struct folder *);
+void own_renamed(struct folder *, int from, char const *old, int to, char const *name);
+void own_end(struct folder *, bool good);
+/* Whether the directories, with these stamps, differ from the journal's by changes of ours only. */
+bool own_covers(struct folder *, struct maildir_stamp const now[2]);
+/* Takes the lock and tells all sessions by a SCANNED record, if the stamps are old enough. */
+void own_settle(struct folder *);
+/* Likewise, and ends the watch. */
+void own_close(struct folder *);
 
 /* publish.c: new messages in a folder, all or none, under its lock */
 struct arrival {

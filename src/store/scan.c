@@ -208,7 +208,7 @@ static void begin_pass(struct scan *s) {
   build_table(s);
 }
 
-static int stamp_both(struct folder const *f, struct maildir_stamp stamps[2]) {
+int folder_stamps(struct folder const *f, struct maildir_stamp stamps[2]) {
   if (maildir_stamp(f->dir, "cur", &stamps[0]) < 0 || maildir_stamp(f->dir, "new", &stamps[1]) < 0)
     return -1;
   if (stamps[0].inode == f->cur_inode && stamps[1].inode == f->new_inode) return 0;
@@ -231,8 +231,8 @@ static int pass(struct scan *s) {
   struct maildir_stamp after[2];
   begin_pass(s);
   clock_gettime(CLOCK_REALTIME, &now);
-  if (stamp_both(s->f, s->stamps) < 0 || read_directory(s, true) < 0 ||
-      read_directory(s, false) < 0 || stamp_both(s->f, after) < 0)
+  if (folder_stamps(s->f, s->stamps) < 0 || read_directory(s, true) < 0 ||
+      read_directory(s, false) < 0 || folder_stamps(s->f, after) < 0)
     return -1;
   s->still = stamps_equal(s->stamps, after) && !maildir_stamp_racy(&after[0], now) &&
              !maildir_stamp_racy(&after[1], now);
@@ -473,11 +473,11 @@ static enum store_error settle(struct scan *s) {
 
 /* ---- deciding whether to look at all ---- */
 
-/* 1: the directories are as the last SCANNED says; 0: not; -1: error. */
-static int is_known(struct folder const *f) {
+/* As the last SCANNED says, or as we have made them since. */
+int folder_is_known(struct folder *f) {
   struct maildir_stamp now[2];
-  if (stamp_both(f, now) < 0) return -1;
-  return !f->rescan && stamps_equal(now, f->view.seen);
+  if (folder_stamps(f, now) < 0) return -1;
+  return !f->rescan && (stamps_equal(now, f->view.seen) || own_covers(f, now));
 }
 
 static enum store_error unreadable(struct folder *f) {
@@ -489,7 +489,7 @@ static enum store_error look(struct scan *s, bool last, bool *again) {
   *again = false;
   enum store_error e = folder_lock(s->f);
   if (e) return e;
-  int known = is_known(s->f);
+  int known = folder_is_known(s->f);
   if (known < 0 || (!known && pass(s) < 0))
     e = unreadable(s->f);
   else if (!known && !last && !s->still && (has_absent(s) || s->extra.n || has_conflict(s)))
@@ -515,9 +515,12 @@ static void free_scan(struct scan *s) {
 enum store_error folder_refresh(struct folder *f, bool touch) {
   enum store_error e = folder_follow(f);
   if (e || f->frozen) return e;
-  int known = is_known(f);
+  int known = folder_is_known(f);
   if (known < 0) return unreadable(f);
-  if (known) return STORE_OK;
+  if (known) {
+    own_settle(f);
+    return STORE_OK;
+  }
   struct scan s = {.f = f, .touch = touch};
   struct timespec tick = {0, MAILDIR_TICK_MS * 1000000L + 1000000L};
   bool again = true;

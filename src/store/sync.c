@@ -39,7 +39,10 @@ static bool move_to_cur(struct folder *f, struct message const *m) {
   if (folder_name(f, m, old, &dirfd)) return false;
   maildir_name_split(old, &n);
   if (!maildir_name_join(name, sizeof name, &n, m->bits & FLAG_STANDARD)) return false;
-  if (!maildir_rename(f->new, old, f->cur, name)) return true;
+  if (!maildir_rename(f->new, old, f->cur, name)) {
+    own_renamed(f, f->new, old, f->cur, name);
+    return true;
+  }
   f->rescan = true; /* somebody else has renamed it, or put another there */
   if (errno != ENOENT && errno != EEXIST) folder_failure(f, "move to cur the file new/", old);
   return false;
@@ -70,7 +73,11 @@ static enum store_error claim_locked(struct folder *f) {
 static enum store_error claim(struct folder *f) {
   enum store_error e = folder_lock(f);
   if (e) return e;
-  if (has_unclaimed(f)) e = claim_locked(f);
+  if (has_unclaimed(f)) {
+    own_begin(f);
+    e = claim_locked(f);
+    own_end(f, !e && !f->rescan);
+  }
   folder_unlock(f);
   return e;
 }

@@ -212,6 +212,43 @@ static void check_flips(void) {
   store_close(s);
 }
 
+/* Our own renames cause no scan; a stranger's beside them do. */
+static void check_own(void) {
+  make_indexed();
+  let_settle();
+  struct store *s = open_store(), *other = open_store();
+  struct folder *f = select_folder(s, ""), *g;
+  if (folder_watch(f) < 0) return; /* no inotify, nothing to test */
+  folder_unwatch(f);
+  must(folder_is_known(f) == 1, "a folder that is known");
+  must(!change_flags(f, 1, 3, FLAGS_ADD, FLAG_FLAGGED, 0), "store");
+  ok(f->own.known && folder_is_known(f) == 1, "what we have renamed is known");
+  must(!change_flags(f, 4, 5, FLAGS_ADD, FLAG_FLAGGED, 0), "store");
+  ok(f->own.known && folder_is_known(f) == 1, "and what we rename next");
+  let_settle();
+  folder_rest(f);
+  must(!folder_open(other, "", FOLDER_EXAMINE, &g), "folder_open");
+  struct maildir_stamp now[2];
+  ok(!folder_stamps(f, now) && maildir_stamp_equal(&now[0], &g->view.seen[0]),
+     "when time has passed all sessions are told");
+  folder_close(g);
+  must(!change_flags(f, 1, 3, FLAGS_REMOVE, FLAG_FLAGGED, 0), "store");
+  deliver("", "cur/1800000000.M1.host:2,", "Subject: x\n\nbody\n");
+  is(sync_and_hear(f, true), "+801:800 ", "a stranger's new name beside ours is seen");
+  let_settle();
+  sync_and_hear(f, true);
+  let_settle();
+  sync_and_hear(f, true);
+  must(!change_flags(f, 1, 3, FLAGS_ADD, FLAG_FLAGGED, 0), "store");
+  must(!rename(path_of("", "cur/1800000000.M1.host:2,"), path_of("", "cur/1800000000.M1.host:2,F")),
+       "rename");
+  is(sync_and_hear(f, true), "f801 ", "and another flag");
+  ok(shows(f, plain_picture()), "and all is as the journal says");
+  folder_close(f);
+  store_close(s);
+  store_close(other);
+}
+
 /* The journal is damaged where the index stands for it. */
 static void check_journal(void) {
   make_indexed();
@@ -315,6 +352,7 @@ int main(void) {
   check_cut(0, true);
   check_cut(20000, true);
   check_flips();
+  check_own();
   check_journal();
   check_random();
   return tap_done();
