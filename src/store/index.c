@@ -17,9 +17,10 @@ enum {
   TAIL = 64,               /* bytes of the journal before the offset: are they still the same? */
   RENEW_MINIMUM = 8 << 10, /* of journal: read in some tens of microseconds */
   RENEW_EACH = 1, /* and for each message: following that costs a fraction of what writing does */
-  PIECE_COST = 1536,    /* a page that is no longer shared counts as so much journal */
-  SIZE_RECORD = 16,     /* in `sizes`: counts as journal */
-  RENEW_WAIT_MS = 1000, /* for the lock: it is not worth more */
+  PIECE_COST = 1536, /* a page that is no longer shared counts as so much journal */
+  SIZE_RECORD = 16,  /* in `sizes`: counts as journal */
+  RENEW_WAIT_MS = 0, /* for the lock: it is not worth any; the next one does it */
+  MESSAGES_MAX = 1 << 26,
 };
 #define BYTE_ORDER_MARK UINT32_C(0x01020304)
 
@@ -89,6 +90,7 @@ static bool fits(struct index_header const *h, struct journal const *j, uint32_t
          h->generation == j->generation && h->journal == j->inode && h->head_size <= HEAD_MAX &&
          h->head_size >= sizeof *h && h->data >= h->head_size && h->data % page_size() == 0 &&
          h->data <= 2 * (uint64_t)HEAD_MAX && h->nkeywords <= KEYWORDS_MAX && h->nsets &&
+         h->n <= MESSAGES_MAX &&
          (uint64_t)st->st_size == h->data + (uint64_t)h->n * sizeof(struct message);
 }
 
@@ -358,6 +360,7 @@ static uint64_t behind(struct folder const *f) {
 
 static bool is_wanted(struct folder const *f) {
   if (f->frozen || f->lost || f->journal.fd < 0 || f->journal.moved || f->journal.bad) return false;
+  if (f->view.n > MESSAGES_MAX) return false;
   /* What is pending has no place in it, and does not last. */
   return !f->view.npending && behind(f) > RENEW_MINIMUM + (uint64_t)RENEW_EACH * f->view.n;
 }
