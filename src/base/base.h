@@ -5,6 +5,7 @@
  *   file.c       whole small files: reading with a limit, replacing durably
  *   exchange.c   two directories change places
  *   lock.c       OFD locks
+ *   fault.c      mapped files that cannot be read any more
  *   privilege.c  becoming another user, for good
  *   seccomp.c    confinement to a list of system calls           (Linux)
  *   landlock.c   confinement to parts of the file system          (Linux)
@@ -108,6 +109,20 @@ int lock_file(int fd, enum lock_type type, int timeout_ms);
 int lock_part(int fd, enum lock_type type, uint64_t start, uint64_t size);
 /* Whether another open file holds a lock on part of it: 1, 0, or -1 on error. */
 int lock_taken(int fd, uint64_t start, uint64_t size);
+
+/* ---- fault.c ---- */
+/* Memory that a file is mapped into.  When an access to it raises SIGBUS, mend is called in the
+ * signal handler: it maps something else there, and the access is done again.  The signal is
+ * synchronous: mend may do all that the code which accesses the region could do at that point. */
+struct fault_region {
+  void *start;
+  size_t size;
+  void (*mend)(void *context);
+  void *context;
+  struct fault_region *next;
+};
+int fault_watch(struct fault_region *);
+void fault_forget(struct fault_region *);
 
 /* ---- privilege.c ---- */
 /* For confined helpers: no supplementary groups, gid, uid, checked to be irreversible.  Only for

@@ -88,7 +88,10 @@ static int rename_to_flags(struct folder *f, struct message const *m, unsigned i
     *e = STORE_CANNOT;
     return -1;
   }
-  if (!maildir_rename(dirfd, old, f->cur, name)) return 1;
+  if (!maildir_rename(dirfd, old, f->cur, name)) {
+    own_renamed(f, dirfd, old, f->cur, name);
+    return 1;
+  }
   if (errno == ENOENT || errno == EEXIST) return 0;
   *e = folder_failure(f, "rename", old);
   return -1;
@@ -96,7 +99,7 @@ static int rename_to_flags(struct folder *f, struct message const *m, unsigned i
 
 static enum store_error store_one(struct storing *s, uint32_t seq) {
   struct view *v = &s->f->view;
-  struct message *m = &v->messages[seq - 1];
+  struct message *m = view_at(v, seq - 1);
   enum store_error e = STORE_OK;
   if (m->bits & BIT_GONE) {
     set_add(&s->result->gone, seq);
@@ -107,7 +110,7 @@ static enum store_error store_one(struct storing *s, uint32_t seq) {
     return STORE_OK;
   }
   unsigned int flags = new_flags(m->bits & FLAG_STANDARD, s->change);
-  struct keyword_set set = new_keywords(v->sets[m->keywords], &s->set, s->change->operation);
+  struct keyword_set set = new_keywords(*view_keywords_of(v, m), &s->set, s->change->operation);
   uint32_t keywords = view_keyword_set(v, &set);
   if (flags != (m->bits & FLAG_STANDARD)) {
     int r = rename_to_flags(s->f, m, flags, &e);
@@ -179,11 +182,13 @@ static enum store_error store_locked(struct storing *s, struct set const *seqs) 
   enum store_error e = intern_all(s);
   s->modseq = folder_next_modseq(s->f);
   s->missing = false;
+  own_begin(s->f);
   for (uint32_t seq = 0; !e && set_next(seqs, &seq);)
     if (!set_contains(&s->result->changed, seq) && !set_contains(&s->result->modified, seq) &&
         !set_contains(&s->result->gone, seq))
       e = store_one(s, seq);
   enum store_error written = write_groups(s);
+  own_end(s->f, !e && !written && !s->missing);
   reset_groups(s);
   return e ? e : written;
 }
@@ -247,7 +252,7 @@ static enum store_error expunge_locked(struct expunging *x, struct set const *ui
   x->keep = sessions_others(f);
   x->modseq = folder_next_modseq(f);
   for (uint32_t i = 0; !e && i < f->count; i++)
-    if (is_wanted(&f->view.messages[i], uids)) e = unlink_one(x, &f->view.messages[i]);
+    if (is_wanted(view_at(&f->view, i), uids)) e = unlink_one(x, view_at(&f->view, i));
   if (x->n) {
     record_uids(&r, RECORD_EXPUNGE, &x->modseq, x->uids, x->n);
     if (dir_sync(f->cur) < 0) {

@@ -31,7 +31,7 @@ static noreturn void die_nomem(void) {
 static enum store_error translate(struct copying *c, struct message const *m,
                                   struct keyword_set *out) {
   struct view const *v = &c->source->view;
-  struct keyword_set const set = v->sets[m->keywords];
+  struct keyword_set const set = *view_keywords_of(v, m);
   *out = (struct keyword_set){{0}};
   for (unsigned int i = 0; i < v->nkeywords; i++) {
     unsigned int id;
@@ -48,7 +48,7 @@ static enum store_error translate(struct copying *c, struct message const *m,
 }
 
 static enum store_error prepare(struct copying *c, uint32_t index, struct arrival *a) {
-  struct message const *m = &c->source->view.messages[index];
+  struct message const *m = view_at(&c->source->view, index);
   if (m->bits & BIT_GONE) return STORE_EXPUNGED;
   enum store_error e = folder_entry(c->source, m, &a->entry);
   if (!e) e = translate(c, m, &a->keywords);
@@ -140,7 +140,7 @@ static enum store_error make_name(struct copying *c, size_t i) {
   char name[MAILDIR_NAME_MAX + 1];
   int dirfd;
   enum store_error e =
-      folder_name(c->source, &c->source->view.messages[c->indexes[i]], name, &dirfd);
+      folder_name(c->source, view_at(&c->source->view, c->indexes[i]), name, &dirfd);
   if (e) return e;
   publish_name(a->entry.name, c->batch, a->entry.size, a->entry.flags);
   int r = link_file(c, dirfd, name, a);
@@ -167,7 +167,7 @@ static enum store_error write_move_intent(struct copying *c) {
   record_u32(&r, 0);
   record_bytes(&r, c->target->name, name_size);
   record_align(&r);
-  for (size_t i = 0; i < c->n; i++) record_u32(&r, v->messages[c->indexes[i]].uid);
+  for (size_t i = 0; i < c->n; i++) record_u32(&r, view_at(v, c->indexes[i])->uid);
   record_end(&r);
   return folder_write(c->source, &r, true, true);
 }
@@ -179,7 +179,7 @@ static enum store_error unlink_sources(struct copying *c, uint64_t modseq, uint3
   bool keep = sessions_others(f);
   enum store_error e = STORE_OK;
   for (size_t i = 0; i < c->n; i++) {
-    struct message const *m = &f->view.messages[c->indexes[i]];
+    struct message const *m = view_at(&f->view, c->indexes[i]);
     char name[MAILDIR_NAME_MAX + 1];
     int dirfd;
     enum store_error failed = folder_name(f, m, name, &dirfd);
@@ -239,7 +239,7 @@ static enum store_error copy_all(struct copying *c, struct copied *out) {
     return e;
   }
   for (size_t i = 0; i < c->n; i++)
-    set_add(&out->source_uids, c->source->view.messages[c->indexes[i]].uid);
+    set_add(&out->source_uids, view_at(&c->source->view, c->indexes[i])->uid);
   out->uidvalidity = c->target->view.uidvalidity;
   return c->move ? leave_source(c) : STORE_OK;
 }

@@ -64,8 +64,11 @@ enum store_error folder_facts(struct folder *f, uint32_t seq, unsigned int want,
   int fd;
   *facts = (struct facts){0};
   if (want & FACT_SIZE) {
-    sizes_load(f);
-    facts->size = f->view.messages[seq - 1].size;
+    facts->size = view_at(&f->view, seq - 1)->size;
+    if (!facts->size && !f->sizes_loaded) {
+      sizes_load(f);
+      facts->size = view_at(&f->view, seq - 1)->size;
+    }
     if (facts->size) want &= ~(unsigned int)FACT_SIZE;
   }
   if (!want) return STORE_OK;
@@ -76,6 +79,6 @@ enum store_error folder_facts(struct folder *f, uint32_t seq, unsigned int want,
   if (r < 0) e = folder_failure(f, "read a message in", 0);
   close(fd);
   if (known) facts->size = known;
-  if (!e && want & FACT_SIZE) sizes_remember(f, &f->view.messages[seq - 1], facts->size);
+  if (!e && want & FACT_SIZE) sizes_remember(f, view_at(&f->view, seq - 1), facts->size);
   return e;
 }

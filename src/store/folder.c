@@ -133,8 +133,9 @@ static struct folder *new_folder(struct store *s, char const *name, enum folder_
   snprintf(f->path, size, *name ? "%s/.%s" : "%s", s->path, name);
   f->store = s;
   f->mode = mode;
-  f->dir = f->cur = f->new = f->area = f->lock = f->journal.fd = f->watch = -1;
+  f->dir = f->cur = f->new = f->area = f->lock = f->journal.fd = f->watch = f->own.fd = -1;
   f->aside = f->sessions = f->slot = -1;
+  f->recent_from = UINT32_MAX;
   view_init(&f->view);
   f->view.uidvalidity = 0; /* none until a journal is loaded */
   return f;
@@ -148,10 +149,12 @@ enum store_error folder_load(struct store *s, char const *name, enum folder_mode
   enum store_error e = open_directories(f);
   if (!e) e = open_bookkeeping(f);
   if (!e) e = open_journal(f);
-  if (e)
+  if (e) {
     folder_close(f);
-  else
-    *out = f;
+    return e;
+  }
+  index_renew(f);
+  *out = f;
   return e;
 }
 
@@ -184,6 +187,8 @@ static void unlink_from_store(struct folder *f) {
 void folder_close(struct folder *f) {
   unlink_from_store(f);
   sizes_flush(f);
+  own_close(f);
+  index_renew(f);
   folder_unwatch(f);
   sessions_leave(f);
   journal_close(&f->journal);
@@ -195,6 +200,10 @@ void folder_close(struct folder *f) {
   free(f->name);
   free(f->path);
   free(f);
+}
+
+void folder_rest(struct folder *f) {
+  own_close(f);
 }
 
 void folder_drop_kept(struct store *s) {
@@ -222,7 +231,7 @@ enum store_error folder_acquire(struct store *s, char const *name, struct folder
 /* ---- columns ---- */
 
 static struct message const *at(struct folder const *f, uint32_t seq) {
-  return &f->view.messages[seq - 1];
+  return view_at(&f->view, seq - 1);
 }
 
 uint32_t folder_uidvalidity(struct folder const *f) {
@@ -247,13 +256,15 @@ uint32_t folder_count(struct folder const *f) {
 
 uint32_t folder_recent(struct folder const *f) {
   uint32_t n = 0;
-  for (uint32_t i = 0; i < f->count; i++) n += f->view.messages[i].bits / FLAG_RECENT & 1;
+  for (uint32_t i = view_find(&f->view, f->recent_from); i < f->count; i++)
+    n += view_at(&f->view, i)->bits / FLAG_RECENT & 1;
   return n;
 }
 
 uint32_t folder_first_unseen(struct folder const *f) {
-  for (uint32_t i = 0; i < f->count; i++)
-    if (!(f->view.messages[i].bits & (FLAG_SEEN | BIT_GONE))) return i + 1;
+  struct view const *v = &f->view;
+  for (uint32_t i = view_find(v, v->unseen_from); v->unseen && i < f->count; i++)
+    if (!(view_at(v, i)->bits & (FLAG_SEEN | BIT_GONE))) return i + 1;
   return 0;
 }
 
@@ -284,7 +295,7 @@ uint64_t folder_modseq(struct folder const *f, uint32_t seq) {
 }
 
 bool folder_has_keyword(struct folder const *f, uint32_t seq, unsigned int keyword) {
-  struct keyword_set const *set = &f->view.sets[at(f, seq)->keywords];
+  struct keyword_set const *set = view_keywords_of(&f->view, at(f, seq));
   return keyword < KEYWORDS_MAX && set->words[keyword / 64] >> keyword % 64 & 1;
 }
 
@@ -296,6 +307,8 @@ enum store_error folder_internal_date(struct folder *f, uint32_t seq, time_t *t)
   struct entry e;
   struct stat st;
   int fd;
+  *t = (time_t)at(f, seq)->date;
+  if (at(f, seq)->date != DATE_ELSEWHERE) return STORE_OK;
   if (!folder_is_expunged(f, seq)) {
     enum store_error error = folder_entry(f, at(f, seq), &e);
     if (!error) *t = (time_t)e.mtime;

@@ -39,7 +39,9 @@ struct message {
   uint32_t keywords; /* id of a keyword set */
   uint32_t size;     /* RFC822.SIZE; 0: unknown, or too large to be kept here */
   uint32_t bits;
+  uint32_t date; /* INTERNALDATE; DATE_ELSEWHERE: does not fit, the entry knows */
 };
+#define DATE_ELSEWHERE UINT32_MAX
 
 /* A set of keywords of one folder.  Few distinct ones exist, so messages hold their id. */
 struct keyword_set {
@@ -55,12 +57,22 @@ struct batch {
   uint32_t n;
 };
 
+struct mapping; /* below */
+
 struct view {
   uint32_t uidvalidity, generation;
   uint32_t uidnext, ceiling, recent;
   uint64_t modseq, boot;
-  struct message *messages; /* in rising UID order */
+  struct message *messages; /* in rising UID order; through view_at, see there */
   uint32_t n, room;
+  struct mapping *map; /* where messages are the index, mapped; else null, and they are malloc's */
+  /* Of the messages that are not gone: how many are unseen, are deleted, are in new/, and a UID
+   * below which there is none that is unseen, or in new/. */
+  uint32_t unseen, deleted, in_new;
+  uint32_t unseen_from, new_from;
+  uint32_t gone;     /* messages with BIT_GONE */
+  uint32_t *touched; /* UIDs of those with BIT_GONE or BIT_CHANGED, perhaps of some without */
+  uint32_t ntouched, touched_room;
   char **keywords;
   unsigned int nkeywords;
   struct keyword_set *sets; /* [0] is empty */
@@ -69,7 +81,6 @@ struct view {
   uint32_t set_table_size;
   struct maildir_stamp seen[2]; /* cur, new as of the last SCANNED */
   uint64_t expunged;            /* no EXPUNGE that the view has taken in is above it */
-  bool dirty;                   /* some message is gone or changed, see the bits */
   struct batch *pending;
   size_t npending;
   uint64_t committed[COMMITTED_BATCHES];
@@ -78,11 +89,22 @@ struct view {
 
 void view_init(struct view *);
 void view_free(struct view *);
+static inline struct message *view_at(struct view const *, uint32_t index);
+/* The keywords of a message. */
+struct keyword_set const *view_keywords_of(struct view const *, struct message const *);
+/* Takes the messages out of the map, into memory of their own. */
+void view_unmap(struct view *);
+/* Sets BIT_GONE or BIT_CHANGED. */
+void view_touch(struct view *, struct message *, unsigned int bit);
+/* Counts anew after messages have been changed otherwise than by records. */
+void view_recount(struct view *);
 /* Index of the first message with UID >= uid; n if none. */
 uint32_t view_find(struct view const *, uint32_t uid);
 /* The message with this UID that is not gone, or null. */
 struct message *view_message(struct view *, uint32_t uid);
 uint32_t view_keyword_set(struct view *, struct keyword_set const *);
+/* Forgets the sets that no message has; the others get new ids. */
+void view_drop_sets(struct view *);
 int view_keyword(struct view const *, char const *name);
 /* Forgets INTENTs: their files are as good as any. */
 void view_drop_intents(struct view *);
@@ -91,8 +113,59 @@ bool view_committed(struct view const *, uint64_t batch);
  * not for the client to be told.  False: it makes no sense. */
 bool view_apply(struct view *, unsigned int type, char const *content, size_t size, uint64_t offset,
                 bool quiet);
+/* Drops messages that are gone, with indexes from `from` to before `to`, and tells of each (dropped
+ * may be null) its index after those dropped before.  Gives their number. */
+uint32_t view_drop(struct view *, uint32_t from, uint32_t to,
+                   void (*dropped)(void *context, uint32_t index, uint32_t uid), void *context);
 /* Drops messages that are gone and were never shown: those from index `from` on. */
 void view_sweep(struct view *, uint32_t from);
+
+/* ---- the index: a view's messages in a file, mapped: index.c, mapping.c ---- */
+
+enum {
+  BLOCK_MESSAGES = 340, /* have one checksum: just under 16 KiB */
+  CHANGED_PIECE = 4096, /* a usual page */
+};
+
+/* An address range that begins with the index, copied on write, and goes on as memory. */
+struct mapping {
+  char *start;
+  size_t size, file_size; /* file_size: what of it is the file: whole pages */
+  uint32_t room;          /* messages that have room in it */
+  uint32_t n;             /* messages of the index */
+  uint32_t unchecked;     /* blocks whose checksum has not been verified */
+  unsigned char *checked; /* by block */
+  uint32_t nchanged; /* pieces of CHANGED_PIECE bytes that records have changed: no longer shared */
+  unsigned char *changed;
+  uint64_t *sums;
+  struct fault_region region;
+  /* For making its content again from the journal: */
+  struct view *view;
+  char const *path;
+  int area, journal;
+  uint32_t generation;
+  uint64_t end;
+  uint32_t *removed; /* UIDs dropped from the view since, in any order */
+  uint32_t nremoved, removed_room;
+  bool moving; /* messages are being moved: what is where cannot be told */
+};
+/* Maps n messages that fd has at `data` (a multiple of the page size); sums: of the blocks, to be
+ * freed by it.  checked: they need not be verified.  Null: errno, and sums are the caller's. */
+struct mapping *mapping_new(int fd, uint64_t data, uint32_t n, uint64_t *sums, bool checked);
+void mapping_free(struct mapping *);
+/* Verifies the block this message is in; makes everything again from the journal if it is bad. */
+void mapping_check(struct mapping *, uint32_t index);
+void mapping_check_from(struct mapping *, uint32_t index);
+/* A record changes this message. */
+void mapping_changed(struct mapping *, struct message const *);
+void mapping_removed(struct mapping *, uint32_t uid);
+uint64_t mapping_sum(uint32_t block, void const *messages, uint32_t n);
+
+/* Every access to a message: the block of the index that it is in has been verified then. */
+static inline struct message *view_at(struct view const *v, uint32_t index) {
+  if (v->map && v->map->unchecked) mapping_check(v->map, index);
+  return &v->messages[index];
+}
 
 /* ---- records: record.c ---- */
 
@@ -171,6 +244,7 @@ struct journal {
   uint64_t end; /* behind the last valid record read */
   bool moved;   /* it is a copy: to be repaired under the lock */
   bool bad;     /* when it was loaded, it did not end with a valid record: likewise */
+  bool damaged; /* what was read of it is not what it was: likewise */
 };
 enum journal_state { JOURNAL_OK, JOURNAL_MISSING, JOURNAL_INVALID, JOURNAL_ERROR };
 /* Opens area/journal and checks its header; sets `moved`. */
@@ -182,6 +256,8 @@ int journal_current(int area, struct journal const *);
 enum journal_end { END_CLEAN, END_BAD, END_CONTINUED, END_SHORT, END_ERROR };
 /* Applies every valid record from journal->end on. */
 enum journal_end journal_read(struct journal *, struct view *, bool quiet);
+/* Only those before `limit`. */
+enum journal_end journal_read_to(struct journal *, struct view *, bool quiet, uint64_t limit);
 /* Looks behind a bad record for a valid one: its offset, 0 if there is none. */
 uint64_t journal_resume(struct journal const *);
 /* Writes records at the verified end, syncs if asked to, and applies them to the view.  -1: nothing
@@ -194,6 +270,18 @@ int journal_create(int area, mode_t mode, gid_t group, uint32_t generation, uint
 enum { JOURNAL_HEADER = 64 };
 
 /* ---- a folder opened ---- */
+
+/* own.c: changes of cur/ and new/ that were this session's. */
+struct own_changes {
+  int fd;                      /* inotify's, -1: nothing is watched */
+  int cur, new;                /* the watches */
+  bool valid;                  /* own_begin has found everything known */
+  bool known;                  /* with `stamps` the directories are as the journal says */
+  uint64_t expected, happened; /* sums over events */
+  unsigned int pending;
+  struct maildir_stamp base[2]; /* what SCANNED said then */
+  struct maildir_stamp stamps[2];
+};
 
 struct folder {
   struct store *store;
@@ -209,10 +297,13 @@ struct folder {
   gid_t group; /* (gid_t)-1: not to be set */
   struct journal journal;
   struct view view;
-  unsigned int epoch; /* counts reloads, after which indexes mean something else */
-  uint32_t count;     /* what the client knows: the first `count` messages */
+  unsigned int epoch;   /* counts reloads, after which indexes mean something else */
+  uint32_t count;       /* what the client knows: the first `count` messages */
+  uint32_t recent_from; /* none below this UID has FLAG_RECENT */
+  uint64_t indexed; /* the offset in the journal up to which there is an index, 0: none is known */
   unsigned int told_keywords;
   bool sizes_loaded;
+  uint32_t unindexed_sizes; /* learned since the index was loaded or written */
   bool rescan; /* the stamps are not to be trusted: something was found to be otherwise */
   struct size_record *new_sizes; /* computed, not yet in the file */
   size_t n_new_sizes;
@@ -220,6 +311,7 @@ struct folder {
   /* sessions.c; -1: not open, no slot */
   int aside, sessions, slot;
   uint64_t told; /* what the slot says */
+  struct own_changes own;
 };
 
 struct store {
@@ -283,6 +375,16 @@ uint64_t folder_next_modseq(struct folder const *);
  * it comes after it in the same file. */
 enum store_error folder_intern(struct folder *, char const *name, unsigned int *id);
 
+/* index.c */
+/* Fills in a view that is empty, and journal->end, from the index; false: there is none that fits,
+ * nothing has been changed. */
+bool index_load(struct folder *, struct journal *, struct view *);
+/* Writes the index, under the lock, where the journal behind the last one has grown long; the
+ * folder's own view goes over to it where it can. */
+void index_renew_locked(struct folder *);
+/* Likewise, taking the lock for it if it is free. */
+void index_renew(struct folder *);
+
 /* snapshot.c */
 enum store_error folder_snapshot(struct folder *);
 bool folder_wants_snapshot(struct folder const *);
@@ -311,6 +413,23 @@ enum store_error folder_name(struct folder *, struct message const *,
  * touch: duplicates may be renamed and dropped. */
 enum store_error folder_refresh(struct folder *, bool touch);
 uint64_t base_hash(char const *base, size_t size);
+/* Whether cur/ and new/ are as the journal says: 1, 0, or -1 on an error. */
+int folder_is_known(struct folder *);
+/* Their stamps now; ESTALE if they are other directories. */
+int folder_stamps(struct folder const *, struct maildir_stamp[2]);
+
+/* own.c */
+/* Under the lock, around renames of ours, of each of which own_renamed is told.  good: the journal
+ * has them all. */
+void own_begin(struct folder *);
+void own_renamed(struct folder *, int from, char const *old, int to, char const *name);
+void own_end(struct folder *, bool good);
+/* Whether the directories, with these stamps, differ from the journal's by changes of ours only. */
+bool own_covers(struct folder *, struct maildir_stamp const now[2]);
+/* Takes the lock and tells all sessions by a SCANNED record, if the stamps are old enough. */
+void own_settle(struct folder *);
+/* Likewise, and ends the watch. */
+void own_close(struct folder *);
 
 /* sessions.c: who else has the folder selected, and what is kept for them */
 /* Takes a slot; without one, where none can be had, the session works, too. */

@@ -158,10 +158,15 @@ static int window_open(struct window *w, struct journal const *j) {
 }
 
 enum journal_end journal_read(struct journal *j, struct view *v, bool quiet) {
+  return journal_read_to(j, v, quiet, UINT64_MAX);
+}
+
+enum journal_end journal_read_to(struct journal *j, struct view *v, bool quiet, uint64_t limit) {
   struct window w;
   struct record_header h;
   if (window_open(&w, j) < 0) return END_ERROR;
   if (w.file_size < j->end) return END_SHORT;
+  if (limit < w.file_size) w.file_size = limit;
   enum journal_end end = END_CLEAN;
   while (j->end < w.file_size && end == END_CLEAN) {
     char const *p = valid_record(&w, j->generation, j->end, &h);

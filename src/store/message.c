@@ -50,7 +50,7 @@ enum store_error folder_message(struct folder *f, uint32_t seq, int *fd) {
   enum store_error e = STORE_OK;
   for (int i = 0; i < TRIES; i++) {
     /* The index is good throughout: only folder_sync drops messages. */
-    struct message const *m = &f->view.messages[seq - 1];
+    struct message const *m = view_at(&f->view, seq - 1);
     *fd = -1;
     if (m->bits & BIT_GONE) return sessions_open_aside(f, m, fd);
     int r = try_open(f, m, fd, &e);

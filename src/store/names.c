@@ -9,14 +9,22 @@ uint64_t base_hash(char const *base, size_t size) {
   return store_hash(2, base, size);
 }
 
+static bool has_base(struct entry const *e, struct message const *m) {
+  struct maildir_name n;
+  maildir_name_split(e->name, &n);
+  return base_hash(n.base, n.base_size) == m->hash;
+}
+
 enum store_error folder_entry(struct folder *f, struct message const *m, struct entry *e) {
   char data[ENTRY_SIZE_MAX];
   ssize_t r;
   do r = pread(f->journal.fd, data, sizeof data, (off_t)m->entry * 8);
   while (r < 0 && errno == EINTR);
   if (r < 0) return folder_failure(f, "read", AREA "/journal");
-  /* Content was checked when it was followed; if it has changed under us, say so. */
-  if (!entry_parse(data, (size_t)r, e, 0, 0) || e->uid != m->uid) {
+  /* Content was checked when it was followed; if it has changed under us, say so, and the next
+   * holder of the lock reads all of the journal. */
+  if (!entry_parse(data, (size_t)r, e, 0, 0) || e->uid != m->uid || !has_base(e, m)) {
+    f->journal.damaged = true;
     errno = EIO;
     return folder_failure(f, "read an entry of", AREA "/journal");
   }

@@ -76,7 +76,7 @@ static void keep(struct found_list *list, struct found found) {
 }
 
 static struct message *message_of(struct scan *s, uint32_t index) {
-  return &s->f->view.messages[index];
+  return view_at(&s->f->view, index);
 }
 
 static int directory_of(struct scan const *s, bool in_new) {
@@ -181,8 +181,9 @@ static void build_table(struct scan *s) {
   s->table = must(calloc(size, sizeof *s->table));
   s->mask = size - 1;
   for (uint32_t i = 0; i < v->n; i++) {
-    if (v->messages[i].bits & BIT_GONE) continue;
-    uint32_t at = (uint32_t)v->messages[i].hash & s->mask;
+    struct message const *m = view_at(v, i);
+    if (m->bits & BIT_GONE) continue;
+    uint32_t at = (uint32_t)m->hash & s->mask;
     while (s->table[at]) at = (at + 1) & s->mask;
     s->table[at] = i + 1;
   }
@@ -207,7 +208,7 @@ static void begin_pass(struct scan *s) {
   build_table(s);
 }
 
-static int stamp_both(struct folder const *f, struct maildir_stamp stamps[2]) {
+int folder_stamps(struct folder const *f, struct maildir_stamp stamps[2]) {
   if (maildir_stamp(f->dir, "cur", &stamps[0]) < 0 || maildir_stamp(f->dir, "new", &stamps[1]) < 0)
     return -1;
   if (stamps[0].inode == f->cur_inode && stamps[1].inode == f->new_inode) return 0;
@@ -230,8 +231,8 @@ static int pass(struct scan *s) {
   struct maildir_stamp after[2];
   begin_pass(s);
   clock_gettime(CLOCK_REALTIME, &now);
-  if (stamp_both(s->f, s->stamps) < 0 || read_directory(s, true) < 0 ||
-      read_directory(s, false) < 0 || stamp_both(s->f, after) < 0)
+  if (folder_stamps(s->f, s->stamps) < 0 || read_directory(s, true) < 0 ||
+      read_directory(s, false) < 0 || folder_stamps(s->f, after) < 0)
     return -1;
   s->still = stamps_equal(s->stamps, after) && !maildir_stamp_racy(&after[0], now) &&
              !maildir_stamp_racy(&after[1], now);
@@ -241,7 +242,7 @@ static int pass(struct scan *s) {
 /* ---- settling: from what was found to records ---- */
 
 static bool is_absent(struct scan const *s, uint32_t index) {
-  return !(s->f->view.messages[index].bits & BIT_GONE) && s->sight[index] == ABSENT;
+  return s->sight[index] == ABSENT && !(view_at(&s->f->view, index)->bits & BIT_GONE);
 }
 
 static bool has_absent(struct scan const *s) {
@@ -303,7 +304,7 @@ static enum store_error put_renamed(struct scan *s, struct records *r, uint64_t 
     e.flags = maildir_name_flags(&n);
     e.modseq = e.flags == (m->bits & FLAG_STANDARD) ? m->modseq : modseq;
     begin_entries(r, 1);
-    record_entry(r, &e, &s->f->view.sets[m->keywords]);
+    record_entry(r, &e, view_keywords_of(&s->f->view, m));
     record_end(r);
   }
   return STORE_OK;
@@ -472,11 +473,11 @@ static enum store_error settle(struct scan *s) {
 
 /* ---- deciding whether to look at all ---- */
 
-/* 1: the directories are as the last SCANNED says; 0: not; -1: error. */
-static int is_known(struct folder const *f) {
+/* As the last SCANNED says, or as we have made them since. */
+int folder_is_known(struct folder *f) {
   struct maildir_stamp now[2];
-  if (stamp_both(f, now) < 0) return -1;
-  return !f->rescan && stamps_equal(now, f->view.seen);
+  if (folder_stamps(f, now) < 0) return -1;
+  return !f->rescan && (stamps_equal(now, f->view.seen) || own_covers(f, now));
 }
 
 static enum store_error unreadable(struct folder *f) {
@@ -488,7 +489,7 @@ static enum store_error look(struct scan *s, bool last, bool *again) {
   *again = false;
   enum store_error e = folder_lock(s->f);
   if (e) return e;
-  int known = is_known(s->f);
+  int known = folder_is_known(s->f);
   if (known < 0 || (!known && pass(s) < 0))
     e = unreadable(s->f);
   else if (!known && !last && !s->still && (has_absent(s) || s->extra.n || has_conflict(s)))
@@ -496,6 +497,7 @@ static enum store_error look(struct scan *s, bool last, bool *again) {
   else if (!known)
     e = settle(s);
   if (!e && !*again && folder_wants_snapshot(s->f)) e = folder_snapshot(s->f);
+  if (!e && !*again) index_renew_locked(s->f);
   folder_unlock(s->f);
   return e;
 }
@@ -513,10 +515,13 @@ static void free_scan(struct scan *s) {
 enum store_error folder_refresh(struct folder *f, bool touch) {
   enum store_error e = folder_follow(f);
   if (e || f->frozen) return e;
-  int known = is_known(f);
+  int known = folder_is_known(f);
   if (known < 0) return unreadable(f);
   /* A batch that is not ended: it is going on, or its maker died and the lock's holder ends it. */
-  if (known && !f->view.npending) return STORE_OK;
+  if (known && !f->view.npending) {
+    own_settle(f);
+    return STORE_OK;
+  }
   struct scan s = {.f = f, .touch = touch};
   struct timespec tick = {0, MAILDIR_TICK_MS * 1000000L + 1000000L};
   bool again = true;

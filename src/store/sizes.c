@@ -31,9 +31,11 @@ static void load(struct folder *f, int fd) {
     size_t n = (size_t)r / sizeof *records;
     for (size_t i = 0; i < n; i++) {
       struct message *m = view_message(&f->view, records[i].uid);
-      if (m && records[i].size < UINT32_MAX &&
-          records[i].check == check(f, records[i].uid, records[i].size))
+      if (m && !m->size && records[i].size < UINT32_MAX &&
+          records[i].check == check(f, records[i].uid, records[i].size)) {
         m->size = (uint32_t)records[i].size;
+        f->unindexed_sizes++;
+      }
     }
     at += (off_t)(n * sizeof *records);
   }
@@ -81,6 +83,7 @@ void sizes_flush(struct folder *f) {
 void sizes_remember(struct folder *f, struct message *m, uint64_t size) {
   if (size >= UINT32_MAX) return;
   m->size = (uint32_t)size;
+  f->unindexed_sizes++;
   if (!f->new_sizes && !(f->new_sizes = malloc(PENDING_MAX * sizeof *f->new_sizes))) return;
   f->new_sizes[f->n_new_sizes++] = (struct size_record){m->uid, check(f, m->uid, size), size};
   if (f->n_new_sizes == PENDING_MAX) sizes_flush(f);

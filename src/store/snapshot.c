@@ -85,17 +85,16 @@ static enum store_error put_entry(struct records *r, struct folder *f, struct me
   e.modseq = m->modseq;
   e.inode = m->inode;
   e.in_new = m->bits & BIT_NEW;
-  size_t at = record_entry(r, &e, &f->view.sets[m->keywords]);
+  size_t at = record_entry(r, &e, view_keywords_of(&f->view, m));
   *offset = (uint32_t)((JOURNAL_HEADER + at) / 8);
   return STORE_OK;
 }
 
 static enum store_error put_entries(struct records *r, struct folder *f, uint32_t *offsets) {
-  uint32_t in_record = 0, left = 0;
+  uint32_t in_record = 0, left = f->view.n - f->view.gone;
   enum store_error e = STORE_OK;
-  for (uint32_t i = 0; i < f->view.n; i++) left += !(f->view.messages[i].bits & BIT_GONE);
   for (uint32_t i = 0; !e && i < f->view.n; i++) {
-    struct message const *m = &f->view.messages[i];
+    struct message const *m = view_at(&f->view, i);
     if (m->bits & BIT_GONE) continue;
     if (!in_record) {
       in_record = left < ENTRIES_PER_RECORD ? left : ENTRIES_PER_RECORD;
@@ -114,6 +113,8 @@ static enum store_error put_entries(struct records *r, struct folder *f, uint32_
 /* Takes the new journal into use, and tells who still follows the old one. */
 static void switch_to(struct folder *f, struct journal *fresh, uint32_t const *offsets) {
   struct records r = {0};
+  view_unmap(&f->view); /* the index is of the old one */
+  f->indexed = 0;
   if (f->journal.fd >= 0) {
     record_begin(&r, RECORD_CONTINUED);
     record_u32(&r, fresh->generation);
@@ -197,7 +198,7 @@ static void adopt(void *context, char const *name, uint64_t inode) {
   maildir_name_split(name, &n);
   uint64_t hash = base_hash(n.base, n.base_size);
   for (uint32_t at = (uint32_t)hash & a->mask; a->table[at]; at = (at + 1) & a->mask) {
-    struct message *m = &a->f->view.messages[a->table[at] - 1];
+    struct message *m = view_at(&a->f->view, a->table[at] - 1);
     if (m->hash != hash) continue;
     if (!folder_entry(a->f, m, &e) && !fstatat(a->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) &&
         (uint64_t)st.st_size == e.size)
@@ -214,8 +215,9 @@ static enum store_error adopt_inodes(struct folder *f) {
   a.table = calloc(size, sizeof *a.table);
   if (!a.table) return folder_failure(f, "find memory for", AREA "/journal");
   for (uint32_t i = 0; i < f->view.n; i++) {
-    if (f->view.messages[i].bits & BIT_GONE) continue;
-    uint32_t at = (uint32_t)f->view.messages[i].hash & a.mask;
+    struct message const *m = view_at(&f->view, i);
+    if (m->bits & BIT_GONE) continue;
+    uint32_t at = (uint32_t)m->hash & a.mask;
     while (a.table[at]) at = (at + 1) & a.mask;
     a.table[at] = i + 1;
   }
@@ -249,10 +251,10 @@ enum store_error folder_repair(struct folder *f, enum repair_reason reason) {
   v->ceiling = v->uidnext;
   v->modseq = folder_next_modseq(f);
   for (uint32_t i = 0; i < v->n; i++) {
-    v->messages[i].modseq = v->modseq;
-    v->messages[i].bits |= BIT_CHANGED;
+    struct message *m = view_at(v, i);
+    m->modseq = v->modseq;
+    view_touch(v, m, BIT_CHANGED);
   }
-  v->dirty = true;
   memset(v->seen, 0, sizeof v->seen);
   return folder_snapshot(f);
 }

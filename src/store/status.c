@@ -8,14 +8,11 @@ enum store_error store_status(struct store *s, char const *name, struct folder_s
   if (!e) e = folder_refresh(f, false);
   if (e) return e;
   struct view const *v = &f->view;
-  for (uint32_t i = 0; i < v->n; i++) {
-    struct message const *m = &v->messages[i];
-    if (m->bits & BIT_GONE) continue;
-    out->messages++;
-    out->recent += m->uid > v->recent;
-    out->unseen += !(m->bits & FLAG_SEEN);
-    out->deleted += !!(m->bits & FLAG_DELETED);
-  }
+  out->messages = v->n - v->gone;
+  out->unseen = v->unseen;
+  out->deleted = v->deleted;
+  for (uint32_t i = view_find(v, v->recent + 1); i < v->n; i++)
+    out->recent += !(view_at(v, i)->bits & BIT_GONE);
   out->uidnext = v->uidnext;
   out->uidvalidity = v->uidvalidity;
   out->highest_modseq = v->modseq;

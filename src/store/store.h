@@ -17,7 +17,8 @@
  * and behind these, declared in folder.h:
  *   journal.c   the folder's memory on disk; record.c and view.c: what it says and what that means
  *   transaction.c, snapshot.c, batch.c, publish.c   how it is written, replaced and recovered
- *   scan.c      comparing it with the Maildir
+ *   scan.c      comparing it with the Maildir; own.c: where that is not needed
+ *   index.c     the messages in a file, so that the journal need not be read; mapping.c
  *   sessions.c  who else looks, and what is kept for them
  *   names.c, sizes.c, uidvalidity.c, boot.c, birth.c, error.c
  *
@@ -120,6 +121,8 @@ enum folder_mode {
 };
 enum store_error folder_open(struct store *, char const *name, enum folder_mode, struct folder **);
 void folder_close(struct folder *);
+/* Nothing is to be done for a while: gives back what only counts while something is. */
+void folder_rest(struct folder *);
 
 uint32_t folder_uidvalidity(struct folder const *);
 uint32_t folder_uidnext(struct folder const *);

@@ -39,7 +39,7 @@ static void carry(struct view *to, struct view const *from, struct message const
   *out = m ? *m : *old;
   if (!m) {
     out->bits |= BIT_GONE;
-    out->keywords = view_keyword_set(to, &from->sets[old->keywords]);
+    out->keywords = view_keyword_set(to, view_keywords_of(from, old));
     return;
   }
   out->bits = (out->bits & ~(unsigned int)BIT_CHANGED) | (old->bits & (FLAG_RECENT | BIT_CHANGED));
@@ -55,9 +55,9 @@ static bool compatible(struct view const *old, struct view const *fresh, uint32_
   /* No UID may appear among those the client has seen. */
   uint32_t i = 0;
   for (uint32_t j = 0;
-       count && j < fresh->n && fresh->messages[j].uid <= old->messages[count - 1].uid; j++) {
-    while (i < count && old->messages[i].uid < fresh->messages[j].uid) i++;
-    if (i == count || old->messages[i].uid != fresh->messages[j].uid) return false;
+       count && j < fresh->n && view_at(fresh, j)->uid <= view_at(old, count - 1)->uid; j++) {
+    while (i < count && view_at(old, i)->uid < view_at(fresh, j)->uid) i++;
+    if (i == count || view_at(old, i)->uid != view_at(fresh, j)->uid) return false;
   }
   return true;
 }
@@ -65,19 +65,22 @@ static bool compatible(struct view const *old, struct view const *fresh, uint32_
 /* Puts the first `count` messages of the old view, as they are now, before the new ones. */
 static void merge(struct folder *f, struct view *fresh) {
   struct view *old = &f->view;
-  uint32_t known = f->count ? view_find(fresh, old->messages[f->count - 1].uid + 1) : 0;
+  if (!f->count) return; /* the client knows nothing yet */
+  uint32_t known = view_find(fresh, view_at(old, f->count - 1)->uid + 1);
   uint32_t n = f->count + (fresh->n - known);
   struct message *all = calloc((size_t)n + 1, sizeof *all);
   if (!all)
     log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
             (char *)0);
-  for (uint32_t i = 0; i < f->count; i++) carry(fresh, old, &old->messages[i], &all[i]);
+  for (uint32_t i = 0; i < f->count; i++) carry(fresh, old, view_at(old, i), &all[i]);
+  view_unmap(fresh);
   if (fresh->n > known)
     memcpy(all + f->count, fresh->messages + known, (fresh->n - known) * sizeof *all);
   free(fresh->messages);
   fresh->messages = all;
   fresh->n = n;
   fresh->room = n + 1;
+  view_recount(fresh);
 }
 
 static enum store_error install(struct folder *f, struct view *fresh) {
@@ -90,13 +93,25 @@ static enum store_error install(struct folder *f, struct view *fresh) {
   merge(f, fresh);
   view_free(&f->view);
   f->view = *fresh;
-  f->view.dirty = true;
+  if (f->view.map) f->view.map->view = &f->view;
   f->view.expunged = f->view.modseq; /* its EXPUNGEs may be in the old journal only */
   f->epoch++;
   return STORE_OK;
 }
 
-/* Loads area/journal whole.  Under the lock, what is wrong with it is put right. */
+/* Damage is judged by all of the journal. */
+static enum journal_end read_from_start(struct journal *j, struct view *v) {
+  uint32_t uidvalidity = v->uidvalidity;
+  view_free(v);
+  view_init(v);
+  v->uidvalidity = uidvalidity;
+  v->generation = j->generation;
+  j->end = JOURNAL_HEADER;
+  return journal_read(j, v, true);
+}
+
+/* Loads area/journal, from the index on where there is one.  Under the lock, what is wrong with it
+ * is put right. */
 static enum store_error reload(struct folder *f, bool locked) {
   struct view fresh;
   struct journal j = {.fd = -1};
@@ -112,7 +127,9 @@ static enum store_error reload(struct folder *f, bool locked) {
   view_init(&fresh);
   fresh.uidvalidity = uidvalidity;
   fresh.generation = j.generation;
+  bool indexed = !j.moved && !f->journal.damaged && index_load(f, &j, &fresh);
   enum journal_end end = journal_read(&j, &fresh, true);
+  if (locked && indexed && end == END_BAD) end = read_from_start(&j, &fresh);
   if (end == END_ERROR) {
     enum store_error e = folder_failure(f, "read", AREA "/journal");
     view_free(&fresh);
@@ -145,7 +162,7 @@ static enum store_error follow(struct folder *f, bool locked) {
   if (f->lost) return STORE_NONEXISTENT;
   int current = f->journal.fd < 0 ? 0 : journal_current(f->area, &f->journal);
   if (current < 0) return folder_failure(f, "stat", AREA "/journal");
-  if (!current || (locked && f->journal.moved)) return reload(f, locked);
+  if (!current || (locked && (f->journal.moved || f->journal.damaged))) return reload(f, locked);
   switch (journal_read(&f->journal, &f->view, false)) {
   case END_CLEAN: break;
   case END_ERROR: return folder_failure(f, "read", AREA "/journal");
@@ -164,7 +181,9 @@ enum store_error folder_follow(struct folder *f) {
 }
 
 bool folder_needs_repair(struct folder const *f) {
-  return f->journal.fd < 0 || f->journal.moved || f->journal.bad || shorter_than_mark(f);
+  /* A batch that has not ended: its maker may have died. */
+  return f->journal.fd < 0 || f->journal.moved || f->journal.bad || f->view.npending ||
+         shorter_than_mark(f);
 }
 
 /* The lock, and all that the journal says; no recovery. */

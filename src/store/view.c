@@ -23,6 +23,10 @@ static void *grow(void *array, uint32_t *room, uint32_t want, size_t size) {
 
 /* ---- sets of keywords ---- */
 
+struct keyword_set const *view_keywords_of(struct view const *v, struct message const *m) {
+  return &v->sets[m->keywords < v->nsets ? m->keywords : 0];
+}
+
 static uint64_t set_hash(struct keyword_set const *s) {
   return store_hash(0, s, sizeof *s);
 }
@@ -55,14 +59,44 @@ uint32_t view_keyword_set(struct view *v, struct keyword_set const *set) {
   return v->nsets - 1;
 }
 
-/* ---- the view ---- */
-
-void view_init(struct view *v) {
-  *v = (struct view){.uidnext = 1, .ceiling = 1};
+static void init_sets(struct view *v) {
   v->sets = grow(v->sets, &v->sets_room, 4, sizeof *v->sets);
   v->sets[0] = (struct keyword_set){{0}};
   v->nsets = 1;
   set_table_grow(v);
+}
+
+void view_drop_sets(struct view *v) {
+  struct view fresh = {0};
+  uint32_t *ids = calloc(v->nsets, sizeof *ids);
+  if (!ids) die_nomem();
+  init_sets(&fresh);
+  for (uint32_t i = 0; i < v->n; i++) {
+    struct message const *m = view_at(v, i);
+    if (m->keywords && m->keywords < v->nsets) ids[m->keywords] = 1;
+  }
+  for (uint32_t i = 1; i < v->nsets; i++)
+    if (ids[i]) ids[i] = view_keyword_set(&fresh, &v->sets[i]);
+  for (uint32_t i = 0; i < v->n; i++) {
+    struct message *m = view_at(v, i);
+    uint32_t id = m->keywords < v->nsets ? ids[m->keywords] : 0;
+    if (m->keywords != id) m->keywords = id;
+  }
+  free(ids);
+  free(v->sets);
+  free(v->set_table);
+  v->sets = fresh.sets;
+  v->nsets = fresh.nsets;
+  v->sets_room = fresh.sets_room;
+  v->set_table = fresh.set_table;
+  v->set_table_size = fresh.set_table_size;
+}
+
+/* ---- the view ---- */
+
+void view_init(struct view *v) {
+  *v = (struct view){.uidnext = 1, .ceiling = 1, .unseen_from = UINT32_MAX, .new_from = UINT32_MAX};
+  init_sets(v);
 }
 
 static void free_batch(struct batch *b) {
@@ -75,7 +109,11 @@ void view_free(struct view *v) {
   for (size_t i = 0; i < v->npending; i++) free_batch(&v->pending[i]);
   free(v->pending);
   free(v->keywords);
-  free(v->messages);
+  if (v->map)
+    mapping_free(v->map);
+  else
+    free(v->messages);
+  free(v->touched);
   free(v->sets);
   free(v->set_table);
   *v = (struct view){0};
@@ -83,9 +121,10 @@ void view_free(struct view *v) {
 
 uint32_t view_find(struct view const *v, uint32_t uid) {
   uint32_t low = 0, high = v->n;
+  if (uid >= v->uidnext) return v->n;
   while (low < high) {
     uint32_t middle = low + (high - low) / 2;
-    if (v->messages[middle].uid < uid)
+    if (view_at(v, middle)->uid < uid)
       low = middle + 1;
     else
       high = middle;
@@ -95,8 +134,9 @@ uint32_t view_find(struct view const *v, uint32_t uid) {
 
 struct message *view_message(struct view *v, uint32_t uid) {
   uint32_t i = view_find(v, uid);
-  if (i == v->n || v->messages[i].uid != uid || v->messages[i].bits & BIT_GONE) return 0;
-  return &v->messages[i];
+  if (i == v->n) return 0;
+  struct message *m = view_at(v, i);
+  return m->uid != uid || m->bits & BIT_GONE ? 0 : m;
 }
 
 int view_keyword(struct view const *v, char const *name) {
@@ -105,11 +145,114 @@ int view_keyword(struct view const *v, char const *name) {
   return -1;
 }
 
+void view_unmap(struct view *v) {
+  if (!v->map) return;
+  struct message *own = malloc((size_t)v->n * sizeof *own + 1);
+  if (!own) die_nomem();
+  mapping_check_from(v->map, 0);
+  if (v->n) memcpy(own, v->messages, (size_t)v->n * sizeof *own);
+  mapping_free(v->map);
+  v->map = 0;
+  v->messages = own;
+  v->room = v->n;
+}
+
+/* ---- counting ---- */
+
+static void count(struct view *v, struct message const *m, bool on) {
+  uint32_t one = on ? 1 : UINT32_MAX;
+  if (!(m->bits & FLAG_SEEN)) {
+    v->unseen += one;
+    if (on && m->uid < v->unseen_from) v->unseen_from = m->uid;
+  }
+  if (m->bits & FLAG_DELETED) v->deleted += one;
+  if (m->bits & BIT_NEW) {
+    v->in_new += one;
+    if (on && m->uid < v->new_from) v->new_from = m->uid;
+  }
+}
+
+/* Before or after a record changes it. */
+static void note_change(struct view *v, struct message const *m) {
+  if (v->map) mapping_changed(v->map, m);
+}
+
+static void note_touched(struct view *v, uint32_t uid) {
+  v->touched = grow(v->touched, &v->touched_room, v->ntouched + 1, sizeof *v->touched);
+  v->touched[v->ntouched++] = uid;
+}
+
+void view_touch(struct view *v, struct message *m, unsigned int bit) {
+  if (!(m->bits & (BIT_GONE | BIT_CHANGED))) note_touched(v, m->uid);
+  note_change(v, m);
+  if (bit == BIT_GONE && !(m->bits & BIT_GONE)) {
+    count(v, m, false);
+    v->gone++;
+  }
+  m->bits |= bit;
+}
+
+void view_recount(struct view *v) {
+  v->unseen = v->deleted = v->in_new = v->gone = v->ntouched = 0;
+  v->unseen_from = v->new_from = UINT32_MAX;
+  for (uint32_t i = 0; i < v->n; i++) {
+    struct message const *m = view_at(v, i);
+    if (m->bits & BIT_GONE)
+      v->gone++;
+    else
+      count(v, m, true);
+    if (m->bits & (BIT_GONE | BIT_CHANGED)) note_touched(v, m->uid);
+  }
+}
+
+/* ---- dropping ---- */
+
+/* The lowest index of one that is gone, at least `from`; v->n if there is none. */
+static uint32_t first_gone(struct view const *v, uint32_t from) {
+  uint32_t first = v->n;
+  for (uint32_t t = 0; v->gone && t < v->ntouched; t++) {
+    uint32_t i = view_find(v, v->touched[t]);
+    if (i >= from && i < first && view_at(v, i)->bits & BIT_GONE) first = i;
+  }
+  return first;
+}
+
+static void forget_dropped(struct view *v) {
+  uint32_t kept = 0;
+  for (uint32_t t = 0; t < v->ntouched; t++) {
+    uint32_t i = view_find(v, v->touched[t]);
+    if (i < v->n && view_at(v, i)->uid == v->touched[t]) v->touched[kept++] = v->touched[t];
+  }
+  v->ntouched = kept;
+}
+
+uint32_t view_drop(struct view *v, uint32_t from, uint32_t to,
+                   void (*dropped)(void *, uint32_t, uint32_t), void *context) {
+  uint32_t first = first_gone(v, from), kept = first;
+  if (first >= to) return 0;
+  struct message *m = v->messages;
+  if (v->map) {
+    mapping_check_from(v->map, first);
+    v->map->moving = true;
+  }
+  for (uint32_t i = first; i < to; i++) {
+    if (!(m[i].bits & BIT_GONE)) {
+      m[kept++] = m[i];
+      continue;
+    }
+    if (v->map) mapping_removed(v->map, m[i].uid);
+    if (dropped) dropped(context, kept, m[i].uid);
+  }
+  memmove(m + kept, m + to, (v->n - to) * sizeof *m);
+  if (v->map) v->map->moving = false;
+  v->n -= to - kept;
+  v->gone -= to - kept;
+  forget_dropped(v);
+  return to - kept;
+}
+
 void view_sweep(struct view *v, uint32_t from) {
-  uint32_t to = from;
-  for (uint32_t i = from; i < v->n; i++)
-    if (!(v->messages[i].bits & BIT_GONE)) v->messages[to++] = v->messages[i];
-  v->n = to;
+  view_drop(v, from, v->n, 0, 0);
 }
 
 /* ---- batches ---- */
@@ -164,20 +307,19 @@ static void raise_modseq(struct view *v, uint64_t modseq) {
 static void change(struct applying *a, struct message *m, uint64_t modseq) {
   m->modseq = modseq;
   raise_modseq(a->v, modseq);
-  if (a->quiet) return;
-  m->bits |= BIT_CHANGED;
-  a->v->dirty = true;
+  if (!a->quiet) view_touch(a->v, m, BIT_CHANGED);
 }
 
 static bool apply_state(struct applying *a) {
   struct view *v = a->v;
-  v->uidnext = take_u32(&a->c);
+  uint32_t uidnext = take_u32(&a->c);
+  if (uidnext > v->uidnext) v->uidnext = uidnext;
   v->ceiling = take_u32(&a->c);
   v->recent = take_u32(&a->c);
   take_u32(&a->c);
   raise_modseq(v, take_u64(&a->c));
   v->boot = take_u64(&a->c);
-  return v->uidnext > 0;
+  return uidnext > 0;
 }
 
 /* Makes the keywords up to id known; a damaged journal may have lost one in between. */
@@ -220,24 +362,49 @@ static unsigned int name_bits(struct entry const *e) {
   return strcmp(joined, e->name) ? bits | BIT_EXACT : bits;
 }
 
+static struct message *add_message(struct view *v) {
+  if (v->map && v->n == v->map->room) view_unmap(v);
+  if (!v->map) v->messages = grow(v->messages, &v->room, v->n + 1, sizeof *v->messages);
+  return &v->messages[v->n++];
+}
+
+/* The message an entry is about; null: it has been expunged meanwhile. */
+static struct message *entry_message(struct view *v, struct entry const *e) {
+  uint32_t i = view_find(v, e->uid);
+  if (i < v->n) {
+    struct message *m = view_message(v, e->uid);
+    if (m) {
+      count(v, m, false);
+      note_change(v, m);
+    }
+    return m;
+  }
+  struct message *m = add_message(v);
+  /* A new one is told as new, not as changed. */
+  *m = (struct message){.uid = e->uid, .modseq = e->modseq};
+  raise_modseq(v, e->modseq);
+  return m;
+}
+
+static uint32_t short_date(int64_t t) {
+  return t >= 0 && t < DATE_ELSEWHERE ? (uint32_t)t : DATE_ELSEWHERE;
+}
+
 static void apply_one_entry(struct applying *a, struct entry const *e, uint64_t offset,
                             uint32_t set) {
   struct view *v = a->v;
   struct maildir_name n;
-  uint32_t i = view_find(v, e->uid);
-  maildir_name_split(e->name, &n);
-  if (i == v->n) {
-    v->messages = grow(v->messages, &v->room, v->n + 1, sizeof *v->messages);
-    v->messages[v->n++] = (struct message){.uid = e->uid};
-  } else if (v->messages[i].uid != e->uid || v->messages[i].bits & BIT_GONE)
-    return; /* expunged meanwhile */
-  struct message *m = &v->messages[i];
+  struct message *m = entry_message(v, e);
+  if (!m) return;
   unsigned int kept = m->bits & (FLAG_RECENT | BIT_CHANGED);
+  maildir_name_split(e->name, &n);
   m->inode = e->inode;
   m->hash = base_hash(n.base, n.base_size);
   m->entry = (uint32_t)(offset / 8);
   m->keywords = set;
   m->bits = e->flags | kept | name_bits(e);
+  m->date = short_date(e->mtime);
+  count(v, m, true);
   if (m->modseq != e->modseq) change(a, m, e->modseq);
   if (e->uid >= v->uidnext) v->uidnext = e->uid + 1;
 }
@@ -279,7 +446,10 @@ static bool apply_flags(struct applying *a) {
   while (n-- && !a->c.bad) {
     struct message *m = view_message(a->v, take_u32(&a->c));
     if (!m) continue;
+    note_change(a->v, m);
+    count(a->v, m, false);
     set_flags(m, flags);
+    count(a->v, m, true);
     m->keywords = set;
     change(a, m, modseq);
   }
@@ -291,7 +461,11 @@ static bool apply_cur(struct applying *a) {
   take_u32(&a->c);
   while (n-- && !a->c.bad) {
     struct message *m = view_message(a->v, take_u32(&a->c));
-    if (m) m->bits = (m->bits & ~(unsigned int)(BIT_NEW | BIT_EXACT)) | BIT_INFO;
+    if (!m) continue;
+    note_change(a->v, m);
+    count(a->v, m, false);
+    m->bits = (m->bits & ~(unsigned int)(BIT_NEW | BIT_EXACT)) | BIT_INFO;
+    count(a->v, m, true);
   }
   return true;
 }
@@ -304,9 +478,7 @@ static bool apply_expunge(struct applying *a) {
   take_u32(&a->c);
   while (n-- && !a->c.bad) {
     struct message *m = view_message(a->v, take_u32(&a->c));
-    if (!m) continue;
-    m->bits |= BIT_GONE;
-    a->v->dirty = true;
+    if (m) view_touch(a->v, m, BIT_GONE);
   }
   return true;
 }
