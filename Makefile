@@ -21,7 +21,7 @@ ALL_CFLAGS = -std=c11 $(WARN) $(WERROR) $(CFLAGS)
 # Libraries: one directory each under src/, in the order a linker wants them.
 LIBS = store maildir message imap auth base
 AUTH_PROGRAMS = authpwd authuserdb
-STORE_TOOLS = maildirimport maildirexport
+STORE_TOOLS = maildirimport maildirexport maildircheck
 TOOLS = conf2env maildirmake makeuserdb userdbpw charsetd $(STORE_TOOLS)
 PROGRAMS = tlsd imaplogin imapd $(AUTH_PROGRAMS) $(TOOLS)
 

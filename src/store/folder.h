@@ -282,7 +282,7 @@ void record_state(struct records *, struct view const *);
 void record_keywords(struct records *, struct view const *);
 enum store_error folder_snapshot(struct folder *);
 bool folder_wants_snapshot(struct folder const *);
-enum repair_reason { REPAIR_DAMAGE, REPAIR_MOVED };
+enum repair_reason { REPAIR_DAMAGE, REPAIR_MOVED, REPAIR_BY_HAND };
 enum store_error folder_repair(struct folder *, enum repair_reason);
 /* An empty journal with a new UIDVALIDITY. */
 enum store_error folder_begin_anew(struct folder *, char const *why);

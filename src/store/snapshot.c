@@ -230,6 +230,7 @@ static enum store_error adopt_inodes(struct folder *f) {
 static char const *const reasons[] = {
     [REPAIR_DAMAGE] = "it is damaged or has been cut short",
     [REPAIR_MOVED] = "it is a copy or from a backup",
+    [REPAIR_BY_HAND] = "maildircheck has been asked to",
 };
 
 enum store_error folder_repair(struct folder *f, enum repair_reason reason) {
