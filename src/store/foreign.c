@@ -347,10 +347,12 @@ void foreign_parse_dovecot_keywords(struct foreign *f, char const *text, size_t 
 
 /* ---- a folder's files ---- */
 
-/* 0; -1 with errno; a missing file is empty. */
-static int read_optional(int dir, char const *name, size_t max, char **text, size_t *size) {
-  if (!file_read(dir, name, max, text, size)) return 0;
-  return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+/* A file of keywords.  0: *text may be null, there is none, or none that can be used; -1. */
+static int read_keywords(struct foreign *f, int dir, char const *name, size_t max, char **text,
+                         size_t *size) {
+  if (!file_read(dir, name, max, text, size) || errno == ENOENT) return 0;
+  f->dropped++;
+  return errno == EFBIG || errno == EISDIR || errno == ENOTDIR || errno == ELOOP ? 0 : -1;
 }
 
 static int read_message_keywords(struct foreign *f, int dir, char const *name) {
@@ -359,8 +361,7 @@ static int read_message_keywords(struct foreign *f, int dir, char const *name) {
   struct foreign_message *m = foreign_find(f, name, strlen(name));
   /* A dot begins what has been merged into the list. */
   if (*name == '.' || !m) return 0;
-  if (read_optional(dir, name, FOREIGN_KEYWORD_FILE_MAX, &text, &size) < 0)
-    return errno == EFBIG || errno == EISDIR ? 0 : -1;
+  if (read_keywords(f, dir, name, FOREIGN_KEYWORD_FILE_MAX, &text, &size) < 0) return -1;
   if (text) foreign_parse_courier_message(f, m, text, size);
   free(text);
   return 0;
@@ -372,7 +373,7 @@ static int read_courier_keywords(struct foreign *f, int parent) {
   struct dirent *e;
   int fd = openat(parent, COURIER_KEYWORDS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : -1;
-  int r = read_optional(fd, ":list", FOREIGN_KEYWORDS_MAX, &text, &size);
+  int r = read_keywords(f, fd, ":list", FOREIGN_KEYWORDS_MAX, &text, &size);
   if (!r && text) foreign_parse_courier_list(f, text, size);
   free(text);
   DIR *d = r < 0 ? 0 : fdopendir(fd);
@@ -393,7 +394,7 @@ static int read_courier_keywords(struct foreign *f, int parent) {
 static int read_dovecot_keywords(struct foreign *f, int dir) {
   char *text;
   size_t size;
-  int r = read_optional(dir, DOVECOT_KEYWORDS, FOREIGN_KEYWORD_FILE_MAX, &text, &size);
+  int r = read_keywords(f, dir, DOVECOT_KEYWORDS, FOREIGN_KEYWORD_FILE_MAX, &text, &size);
   if (!r && text) foreign_parse_dovecot_keywords(f, text, size);
   free(text);
   return r;
@@ -404,8 +405,10 @@ int foreign_read(struct foreign *f, enum foreign_kind kind, int dir, char const 
   size_t size;
   *f = (struct foreign){.kind = FOREIGN_NONE};
   *why = "its file of UIDs has gone";
-  if (file_read(dir, kinds[kind].uids, FOREIGN_UIDS_MAX, &text, &size) < 0)
-    return errno == ENOENT ? 1 : -1;
+  if (file_read(dir, kinds[kind].uids, FOREIGN_UIDS_MAX, &text, &size) < 0) {
+    if (errno == EFBIG) *why = "its list of UIDs is larger than 128 MiB";
+    return errno == ENOENT || errno == EFBIG ? 1 : -1;
+  }
   if (!foreign_parse_uids(f, kind, text, size, why)) {
     foreign_free(f);
     return 1;

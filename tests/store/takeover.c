@@ -210,6 +210,38 @@ static void test_damaged(void) {
   store_close(s);
 }
 
+/* Files that are no files, or too large, do not keep anybody from his mail. */
+static void test_odd_files(void) {
+  make_courier();
+  must(!truncate(path_of("", COURIER_UIDS), (off_t)FOREIGN_UIDS_MAX + 1), "truncate");
+  struct store *s = open_store();
+  struct folder *f = select_folder(s, "");
+  is_uint(folder_count(f), 4, "a list too large: the folder can be read");
+  folder_close(f);
+  store_close(s);
+  make_courier();
+  unlink(path_of("", COURIER_KEYWORDS "/:list"));
+  unlink(path_of("", COURIER_KEYWORDS "/2.b.host,S=4"));
+  must(!mkdir(path_of("", COURIER_KEYWORDS "/:list"), 0700) &&
+           !mkdir(path_of("", COURIER_KEYWORDS "/1.a.host"), 0700) &&
+           !mkfifo(path_of("", COURIER_KEYWORDS "/2.b.host,S=4"), 0600) &&
+           !mkdir(path_of("", COURIER_KEYWORDS "/3.c.host"), 0700),
+       "mkdir");
+  s = open_store();
+  f = select_folder(s, "");
+  is(whole(f), "7:S|9:FS|31:|90:r|", "directories and FIFOs for keywords: UIDs are kept");
+  folder_close(f);
+  store_close(s);
+  make_courier();
+  unlink(path_of("", COURIER_UIDS));
+  must(!symlink("cur/1.a.host:2,S", path_of("", COURIER_UIDS)), "symlink");
+  s = open_store();
+  f = select_folder(s, "");
+  is_uint(folder_uid(f, 1), 1, "a symbolic link is no list");
+  folder_close(f);
+  store_close(s);
+}
+
 static void test_lock(void) {
   char text[100];
   make_courier();
@@ -375,6 +407,7 @@ int main(void) {
   test_crash();
   test_both();
   test_damaged();
+  test_odd_files();
   test_lock();
   test_subscriptions();
   test_back();
