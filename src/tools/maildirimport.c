@@ -15,6 +15,14 @@ static char const *shown(char const *folder) {
   return *folder ? folder : "INBOX";
 }
 
+/* A directory without cur is none. */
+static bool is_folder(int maildir, char const *folder) {
+  char path[MAILDIR_NAME_MAX + 8];
+  struct stat st;
+  snprintf(path, sizeof path, ".%s/cur", folder);
+  return !fstatat(maildir, path, &st, 0);
+}
+
 /* False if it could not be looked at. */
 static bool show(int maildir, char const *folder) {
   char path[MAILDIR_NAME_MAX + 2];
@@ -68,6 +76,7 @@ int main(int argc, char **argv) {
   if (maildir_folders(maildir, &folders) < 0) log_die_failure(EXIT_TEMPORARY, "read", path, 0);
   if (!only_show && store_open(&s, path, &options)) return EXIT_TEMPORARY;
   for (size_t i = 0; i < folders.n; i++) {
+    if (!is_folder(maildir, folders.names[i])) continue;
     good &= show(maildir, folders.names[i]);
     fflush(stdout);
     if (s) good &= move_in(s, folders.names[i]);
