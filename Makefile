@@ -21,7 +21,8 @@ ALL_CFLAGS = -std=c11 $(WARN) $(WERROR) $(CFLAGS)
 # Libraries: one directory each under src/, in the order a linker wants them.
 LIBS = store maildir message imap auth base
 AUTH_PROGRAMS = authpwd authuserdb
-TOOLS = conf2env maildirmake makeuserdb userdbpw charsetd
+STORE_TOOLS = maildirimport maildirexport maildircheck
+TOOLS = conf2env maildirmake makeuserdb userdbpw charsetd $(STORE_TOOLS)
 PROGRAMS = tlsd imaplogin imapd $(AUTH_PROGRAMS) $(TOOLS)
 
 lib_sources = $(filter-out $(AUTH_PROGRAMS:%=src/auth/%.c),$(wildcard src/$(1)/*.c))
@@ -46,6 +47,7 @@ $(AUTH_PROGRAMS:%=$(B)/bin/%): $(B)/bin/%: $(B)/src/auth/%.o $(call archives,aut
 $(B)/bin/charsetd: STATIC =
 $(B)/bin/makeuserdb: LDLIBS = -lcdb -lskarnet
 $(B)/bin/userdbpw: LDLIBS = -lcrypt -lcdb -lskarnet
+$(STORE_TOOLS:%=$(B)/bin/%): $(call archives,store maildir message imap)
 $(TOOLS:%=$(B)/bin/%): $(B)/bin/%: $(B)/src/tools/%.o $(call archives,$(filter maildir auth base,$(LIBS)))
 
 LDLIBS = -lskarnet

@@ -4,6 +4,7 @@
  *   create.c    making a Maildir or a Maildir++ folder
  *   scan.c      reading a directory with its stamps
  *   check.c     is this a Maildir we may serve, and if not, why
+ *   folders.c   the folders of a tree; becoming its owner         (for tools)
  *   rename.c    renaming that never replaces                       (Linux, with a fallback)
  *
  * https://cr.yp.to/proto/maildir.html; Maildir++: folders are `.name` inside the Maildir and hold
@@ -87,6 +88,18 @@ int maildir_scan(int dirfd, char const *subdir, uint64_t inode, maildir_seen *se
  * exec, the caller closes it), or -1 and *why (a phrase) and
  * *remedy (what the administrator can do, no path in it); errno is set too. */
 int maildir_check(char const *path, bool owned, char const **why, char const **remedy);
+
+/* ---- folders.c ---- */
+struct maildir_folders {
+  char **names; /* sorted; "" first */
+  size_t n;
+};
+/* Every folder of the Maildir that dirfd is: directories `.name` with a name that can be one. */
+int maildir_folders(int dirfd, struct maildir_folders *);
+void maildir_folders_free(struct maildir_folders *);
+/* For a tool that root has started: becomes the owner of the Maildir at path, for good, so that
+ * nothing the owner may have put there leads root astray.  Root's own Maildir leaves it root. */
+int maildir_become_owner(char const *path);
 
 /* ---- rename.c ---- */
 /* rename(2) that fails with EEXIST rather than replace. */

@@ -1,5 +1,5 @@
 /* Changing flags and keywords, and expunging. */
-#include "store/folder.h"
+#include "store/takeover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +20,7 @@ struct storing {
   uint64_t modseq;
   bool renamed; /* a file name has changed: cur/ needs a sync */
   bool missing; /* a name was not where the journal said */
+  struct letters letters;
 };
 
 /* Messages that end up with the same flags and keywords: one record. */
@@ -97,6 +98,16 @@ static int rename_to_flags(struct folder *f, struct message const *m, unsigned i
   return -1;
 }
 
+/* As rename_to_flags: the letters of the keywords that the message is about to lose. */
+static int drop_letters(struct storing *s, struct message *m, struct keyword_set const *kept,
+                        enum store_error *e) {
+  struct keyword_set lost = *view_keywords_of(&s->f->view, m);
+  for (size_t i = 0; i < sizeof lost.words / sizeof *lost.words; i++)
+    lost.words[i] &= ~kept->words[i];
+  s->renamed = true;
+  return letters_drop(&s->letters, s->f, m, &lost, e);
+}
+
 static enum store_error store_one(struct storing *s, uint32_t seq) {
   struct view *v = &s->f->view;
   struct message *m = view_at(v, seq - 1);
@@ -112,6 +123,14 @@ static enum store_error store_one(struct storing *s, uint32_t seq) {
   unsigned int flags = new_flags(m->bits & FLAG_STANDARD, s->change);
   struct keyword_set set = new_keywords(*view_keywords_of(v, m), &s->set, s->change->operation);
   uint32_t keywords = view_keyword_set(v, &set);
+  if (m->bits & BIT_LETTERS && keywords != m->keywords) {
+    int r = drop_letters(s, m, &set, &e);
+    if (r < 0) return e;
+    if (!r) {
+      s->missing = true;
+      return STORE_OK;
+    }
+  }
   if (flags != (m->bits & FLAG_STANDARD)) {
     int r = rename_to_flags(s->f, m, flags, &e);
     if (r < 0) return e;
@@ -202,17 +221,19 @@ enum store_error folder_store(struct folder *f, struct set const *seqs,
   set_init(&result->changed, arena);
   set_init(&result->modified, arena);
   set_init(&result->gone, arena);
-  for (int i = 0;; i++) {
-    enum store_error e = folder_lock(f);
-    if (e) return e;
+  enum store_error e = STORE_OK;
+  for (int i = 0; !e; i++) {
+    if ((e = folder_lock(f))) break;
     e = store_locked(&s, seqs);
     folder_unlock(f);
-    if (e || !s.missing) return e;
+    if (e || !s.missing) break;
     /* Somebody renames: see what is there now, and try what is left again. */
-    if (i == TRIES) return STORE_UNAVAILABLE;
+    if (i == TRIES) e = STORE_UNAVAILABLE;
     f->rescan = true;
-    if ((e = folder_refresh(f, true))) return e;
+    if (!e) e = folder_refresh(f, true);
   }
+  letters_free(&s.letters);
+  return e;
 }
 
 /* ---- expunge ---- */

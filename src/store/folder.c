@@ -1,5 +1,5 @@
 /* A folder opened: its directories, its view, its columns. */
-#include "store/folder.h"
+#include "store/takeover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -165,6 +165,7 @@ enum store_error folder_open(struct store *s, char const *name, enum folder_mode
   enum store_error e = folder_load(s, name, mode, &f);
   *out = 0;
   if (!e) e = sessions_enter(f);
+  if (!e && mode == FOLDER_SELECT) takeover_watch(f);
   if (!e) e = folder_sync(f, true, 0);
   if (e) {
     if (f) folder_close(f);

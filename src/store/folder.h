@@ -334,6 +334,8 @@ uint64_t store_boot(void);
 
 /* uidvalidity.c */
 enum store_error store_next_uidvalidity(struct store *, uint32_t *);
+/* One that a folder has from elsewhere: later ones are higher. */
+enum store_error store_note_uidvalidity(struct store *, uint32_t);
 
 /* tree.c: the lock of the tree: a descriptor to close, or -1 and *e. */
 int store_lock_tree(struct store *, enum store_error *e);
@@ -386,9 +388,12 @@ void index_renew_locked(struct folder *);
 void index_renew(struct folder *);
 
 /* snapshot.c */
+/* What a journal begins with: the counters and keywords of the view. */
+void record_state(struct records *, struct view const *);
+void record_keywords(struct records *, struct view const *);
 enum store_error folder_snapshot(struct folder *);
 bool folder_wants_snapshot(struct folder const *);
-enum repair_reason { REPAIR_DAMAGE, REPAIR_MOVED };
+enum repair_reason { REPAIR_DAMAGE, REPAIR_MOVED, REPAIR_BY_HAND };
 enum store_error folder_repair(struct folder *, enum repair_reason);
 /* An empty journal with a new UIDVALIDITY. */
 enum store_error folder_begin_anew(struct folder *, char const *why);

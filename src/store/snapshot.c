@@ -17,7 +17,7 @@ bool folder_wants_snapshot(struct folder const *f) {
   return f->journal.end > COMPACT_MINIMUM && f->journal.end / COMPACT_RATIO > expected;
 }
 
-static void put_state(struct records *r, struct view const *v) {
+void record_state(struct records *r, struct view const *v) {
   record_begin(r, RECORD_STATE);
   record_u32(r, v->uidnext);
   record_u32(r, v->ceiling);
@@ -28,7 +28,7 @@ static void put_state(struct records *r, struct view const *v) {
   record_end(r);
 }
 
-static void put_keywords(struct records *r, struct view const *v) {
+void record_keywords(struct records *r, struct view const *v) {
   for (unsigned int i = 0; i < v->nkeywords; i++) {
     size_t size = strlen(v->keywords[i]);
     record_begin(r, RECORD_KEYWORD);
@@ -147,8 +147,8 @@ enum store_error folder_snapshot(struct folder *f) {
   if (!offsets) return folder_failure(f, "find memory for", AREA "/journal");
   if (v->boot != f->store->boot && v->ceiling > v->uidnext) v->uidnext = v->ceiling;
   v->boot = f->store->boot;
-  put_state(&r, v);
-  put_keywords(&r, v);
+  record_state(&r, v);
+  record_keywords(&r, v);
   put_committed(&r, v);
   put_pending(&r, v);
   enum store_error e = put_entries(&r, f, offsets);
@@ -173,7 +173,7 @@ enum store_error folder_begin_anew(struct folder *f, char const *why) {
   f->view.uidvalidity = uidvalidity;
   f->view.boot = f->store->boot;
   f->view.modseq = folder_next_modseq(f);
-  put_state(&r, &f->view);
+  record_state(&r, &f->view);
   e = write_new(f, &r, 0);
   records_free(&r);
   return e;
@@ -232,6 +232,7 @@ static enum store_error adopt_inodes(struct folder *f) {
 static char const *const reasons[] = {
     [REPAIR_DAMAGE] = "it is damaged or has been cut short",
     [REPAIR_MOVED] = "it is a copy or from a backup",
+    [REPAIR_BY_HAND] = "maildircheck has been asked to",
 };
 
 enum store_error folder_repair(struct folder *f, enum repair_reason reason) {

@@ -1,5 +1,6 @@
-/* Subscriptions, in Courier's file: one IMAP name a line, replaced as a whole. */
-#include "store/folder.h"
+/* Subscriptions, in Courier's file: one IMAP name a line, replaced as a whole.  Dovecot's file is
+ * read as long as it is the newer one and we have written none. */
+#include "store/handover.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,7 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_NAME "courierimapsubscribed"
+#define FILE_NAME COURIER_SUBSCRIPTIONS
+#define OURS_MARK "subscribed" /* in AREA: FILE_NAME is ours now */
 enum {
   FILE_SIZE_MAX = 4 << 20, /* some 100,000 names */
   NAME_SIZE_MAX = 1000,    /* an IMAP name of a folder has at most some 270 bytes */
@@ -22,28 +24,57 @@ static int compare(void const *a, void const *b) {
   return strcmp(*(char const *const *)a, *(char const *const *)b);
 }
 
-static enum store_error read_names(struct store *s, struct arena *arena, struct names *names) {
-  char *text;
-  size_t size;
-  *names = (struct names){0};
-  if (file_read(s->fd, FILE_NAME, FILE_SIZE_MAX, &text, &size) < 0)
-    return errno == ENOENT ? STORE_OK : store_failure("read " FILE_NAME " in", s->path);
-  for (char *line = text; line < text + size;) {
-    size_t length = strcspn(line, "\r\n");
-    if (length && length <= NAME_SIZE_MAX) {
-      names->items =
-          arena_grow(arena, (void *)names->items, &names->room, names->n + 1, sizeof *names->items);
-      names->items[names->n++] = arena_copy(arena, line, length);
-    }
-    line += length + 1; /* a NUL in the file ends a line, too */
-  }
-  free(text);
+static void add_name(struct arena *arena, struct names *names, char const *name, size_t size) {
+  if (!size || size > NAME_SIZE_MAX) return;
+  names->items =
+      arena_grow(arena, (void *)names->items, &names->room, names->n + 1, sizeof *names->items);
+  names->items[names->n++] = arena_copy(arena, name, size);
+}
+
+static void make_unique(struct names *names) {
   if (names->n) qsort((void *)names->items, names->n, sizeof *names->items, compare);
   size_t to = 0;
   for (size_t i = 0; i < names->n; i++)
     if (!to || strcmp(names->items[i], names->items[to - 1]) != 0)
       names->items[to++] = names->items[i];
   names->n = to;
+}
+
+static bool dovecots_is_newer(struct store const *s) {
+  struct stat dovecot, courier, mark;
+  if (fstatat(s->area, OURS_MARK, &mark, AT_SYMLINK_NOFOLLOW) >= 0) return false;
+  if (fstatat(s->fd, DOVECOT_SUBSCRIPTIONS, &dovecot, AT_SYMLINK_NOFOLLOW) < 0) return false;
+  return fstatat(s->fd, FILE_NAME, &courier, AT_SYMLINK_NOFOLLOW) < 0 ||
+         dovecot.st_mtim.tv_sec > courier.st_mtim.tv_sec;
+}
+
+static enum store_error read_dovecots(struct store *s, struct arena *arena, struct names *names) {
+  char *text, name[SUBSCRIPTION_SIZE_MAX + 1];
+  size_t size;
+  int version = 0;
+  if (file_read(s->fd, DOVECOT_SUBSCRIPTIONS, FILE_SIZE_MAX, &text, &size) < 0)
+    return errno == ENOENT ? STORE_OK : store_failure("read " DOVECOT_SUBSCRIPTIONS " in", s->path);
+  for (char const *p = text; (p = foreign_subscription(p, text + size, &version, name));)
+    add_name(arena, names, name, strlen(name));
+  free(text);
+  make_unique(names);
+  return STORE_OK;
+}
+
+static enum store_error read_names(struct store *s, struct arena *arena, struct names *names) {
+  char *text;
+  size_t size;
+  *names = (struct names){0};
+  if (dovecots_is_newer(s)) return read_dovecots(s, arena, names);
+  if (file_read(s->fd, FILE_NAME, FILE_SIZE_MAX, &text, &size) < 0)
+    return errno == ENOENT ? STORE_OK : store_failure("read " FILE_NAME " in", s->path);
+  for (char *line = text; line < text + size;) {
+    size_t length = strcspn(line, "\r\n");
+    add_name(arena, names, line, length);
+    line += length + 1; /* a NUL in the file ends a line, too */
+  }
+  free(text);
+  make_unique(names);
   return STORE_OK;
 }
 
@@ -62,7 +93,8 @@ static enum store_error write_names(struct store *s, struct arena *arena,
     at += length + 1;
   }
   if (fstat(s->fd, &st) < 0 ||
-      file_replace(s->fd, FILE_NAME, store_file_mode(s, &st, &group), text, size) < 0)
+      file_replace(s->fd, FILE_NAME, store_file_mode(s, &st, &group), text, size) < 0 ||
+      file_replace(s->area, OURS_MARK, store_file_mode(s, &st, &group), "", 0) < 0)
     return store_failure("replace " FILE_NAME " in", s->path);
   return STORE_OK;
 }
@@ -109,4 +141,10 @@ enum store_error store_subscriptions(struct store *s, struct arena *arena, char 
   *names = all.items;
   *n = all.n;
   return e;
+}
+
+enum store_error store_release_subscriptions(struct store *s) {
+  if (unlinkat(s->area, OURS_MARK, 0) < 0 && errno != ENOENT)
+    return store_failure("unlink " AREA "/" OURS_MARK " in", s->path);
+  return STORE_OK;
 }

@@ -1,6 +1,6 @@
 /* Following the journal, and the transactions that write it: lock, follow, recover, write, unlock.
  */
-#include "store/folder.h"
+#include "store/takeover.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -122,6 +122,10 @@ static enum store_error reload(struct folder *f, bool locked) {
     if (f->view.uidvalidity) f->lost = true;
     if (f->lost) return STORE_NONEXISTENT;
     if (!locked) return STORE_OK; /* the lock's holder makes one */
+    bool taken = false;
+    enum store_error e = state == JOURNAL_MISSING ? takeover(f, &taken) : STORE_OK;
+    if (e) return e;
+    if (taken) return reload(f, true);
     return folder_begin_anew(f, state == JOURNAL_INVALID ? "its header is damaged" : 0);
   }
   view_init(&fresh);

@@ -1,5 +1,5 @@
 /* A Maildir++ tree: opening it; creating, deleting and renaming folders. */
-#include "store/folder.h"
+#include "store/inspect.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -295,4 +295,15 @@ enum store_error store_delete(struct store *s, char const *name) {
   /* All of it: what a crash left behind, too.  Two at once do not disturb each other. */
   if (!e) remove_tree(s->area, "trash", 0);
   return e;
+}
+
+/* ---- mending ---- */
+
+enum store_error store_mend(struct store *s) {
+  enum store_error e;
+  int lock = store_lock_tree(s, &e); /* finishes a RENAME */
+  if (lock < 0) return e;
+  close(lock);
+  remove_tree(s->area, "trash", 0);
+  return STORE_OK;
 }
