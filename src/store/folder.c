@@ -1,5 +1,5 @@
 /* A folder opened: its directories, its view, its columns. */
-#include "store/folder.h"
+#include "store/cache.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -181,14 +181,13 @@ static void unlink_from_store(struct folder *f) {
 
 void folder_close(struct folder *f) {
   unlink_from_store(f);
-  sizes_flush(f);
+  cache_close(f);
   folder_unwatch(f);
   journal_close(&f->journal);
   int const fds[] = {f->dir, f->cur, f->new, f->area, f->lock};
   for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
     if (fds[i] >= 0) close(fds[i]);
   view_free(&f->view);
-  free(f->new_sizes);
   free(f->name);
   free(f->path);
   free(f);
@@ -276,6 +275,10 @@ unsigned int folder_flags(struct folder const *f, uint32_t seq) {
   return at(f, seq)->bits & (FLAG_STANDARD | FLAG_RECENT);
 }
 
+uint64_t folder_inode(struct folder const *f, uint32_t seq) {
+  return at(f, seq)->inode;
+}
+
 uint64_t folder_modseq(struct folder const *f, uint32_t seq) {
   return at(f, seq)->modseq;
 }
@@ -307,4 +310,8 @@ char const *folder_keyword_name(struct folder const *f, unsigned int id) {
 
 int folder_keyword_find(struct folder const *f, char const *name) {
   return view_keyword(&f->view, name);
+}
+
+void folder_rest(struct folder *f) {
+  cache_rest(f);
 }

@@ -37,7 +37,6 @@ struct message {
   uint32_t uid;
   uint32_t entry;    /* where in the journal its entry is, in units of 8 bytes */
   uint32_t keywords; /* id of a keyword set */
-  uint32_t size;     /* RFC822.SIZE; 0: unknown, or too large to be kept here */
   uint32_t bits;
 };
 
@@ -209,10 +208,8 @@ struct folder {
   unsigned int epoch; /* counts reloads, after which indexes mean something else */
   uint32_t count;     /* what the client knows: the first `count` messages */
   unsigned int told_keywords;
-  bool sizes_loaded;
-  bool rescan; /* the stamps are not to be trusted: something was found to be otherwise */
-  struct size_record *new_sizes; /* computed, not yet in the file */
-  size_t n_new_sizes;
+  bool rescan;         /* the stamps are not to be trusted: something was found to be otherwise */
+  struct cache *cache; /* null until something is asked of it */
   int watch;
 };
 
@@ -247,6 +244,8 @@ enum store_error folder_load(struct store *, char const *name, enum folder_mode,
 enum store_error folder_acquire(struct store *, char const *name, struct folder **);
 /* Whether the name still leads to the folder that was opened. */
 bool folder_exists(struct folder const *);
+/* The inode of a message's file, as the journal knows it. */
+uint64_t folder_inode(struct folder const *, uint32_t seq);
 void folder_drop_kept(struct store *);
 /* What we create in a folder: openat with O_CREAT|O_EXCL, mode and group as doc/store.md says. */
 int folder_create_file(struct folder const *, int dirfd, char const *name);
@@ -318,10 +317,5 @@ enum store_error publish_commit(struct folder *, uint64_t batch, struct arrival 
                                 struct set *uids);
 /* Unlinks the first n and ends the batch if an intent was written. */
 void publish_abort(struct folder *, uint64_t batch, struct arrival const *, size_t n);
-
-/* sizes.c */
-void sizes_load(struct folder *);
-void sizes_remember(struct folder *, struct message *, uint64_t size);
-void sizes_flush(struct folder *); /* what could not be written is forgotten */
 
 #endif
