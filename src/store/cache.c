@@ -18,25 +18,40 @@ char const *const cache_column_names[CACHE_COLUMNS] = {
 
 /* ---- checksums ---- */
 
+#define MIX(h, word, shift) \
+  (h = (h ^ (word)) * UINT64_C(0x9fb21c651e98df25), h ^= h >> (shift))
+
 static inline uint64_t mix(uint64_t h, uint64_t word) {
-  h = (h ^ word) * UINT64_C(0x9fb21c651e98df25);
-  return h ^ h >> 32;
+  return MIX(h, word, 32);
 }
 
-/* Four strands, since a processor can multiply four times while it waits for one product.  Each
- * step is a bijection, so a change within one word is always noticed. */
+/* Four strands, since a processor can multiply four times while it waits for one product; with a
+ * shift of its own for each, since compilers would make slow vectors of equal ones.  Each step is a
+ * bijection, so a change within one word is always noticed. */
+struct strands {
+  uint64_t a, b, c, d;
+};
+enum { ROUND = sizeof(struct strands) };
+
+static inline void mix_round(struct strands *h, char const *data) {
+  struct strands words;
+  memcpy(&words, data, sizeof words);
+  MIX(h->a, words.a, 32);
+  MIX(h->b, words.b, 31);
+  MIX(h->c, words.c, 30);
+  MIX(h->d, words.d, 29);
+}
+
 uint64_t cache_hash(uint64_t seed, void const *data, size_t size) {
-  enum { STRANDS = 4, ROUND = STRANDS * 8 };
-  uint64_t h[STRANDS] = {seed, seed + 1, seed + 2, seed + 3}, words[STRANDS];
-  char const *p = data;
-  for (size_t left = size; left; left -= left < ROUND ? left : ROUND, p += ROUND) {
-    if (left < ROUND) memset(words, 0, sizeof words);
-    memcpy(words, p, left < ROUND ? left : ROUND);
-    for (size_t i = 0; i < STRANDS; i++) h[i] = mix(h[i], words[i]);
+  struct strands h = {seed, seed + 1, seed + 2, seed + 3};
+  char const *p = data, *end = p + size;
+  char last[ROUND] = {0};
+  for (; end - p >= ROUND; p += ROUND) mix_round(&h, p);
+  if (p < end) {
+    memcpy(last, p, (size_t)(end - p));
+    mix_round(&h, last);
   }
-  uint64_t all = mix(size, h[0]);
-  for (size_t i = 1; i < STRANDS; i++) all = mix(all, h[i]);
-  return all;
+  return mix(mix(mix(mix(size, h.a), h.b), h.c), h.d);
 }
 
 void cache_seal_header(struct cache_header *h) {
