@@ -18,8 +18,7 @@ char const *const cache_column_names[CACHE_COLUMNS] = {
 
 /* ---- checksums ---- */
 
-#define MIX(h, word, shift) \
-  (h = (h ^ (word)) * UINT64_C(0x9fb21c651e98df25), h ^= h >> (shift))
+#define MIX(h, word, shift) (h = (h ^ (word)) * UINT64_C(0x9fb21c651e98df25), h ^= h >> (shift))
 
 static inline uint64_t mix(uint64_t h, uint64_t word) {
   return MIX(h, word, 32);
@@ -114,12 +113,6 @@ static void window_close(struct cache_window *w) {
   if (w->fd >= 0) close(w->fd);
   free(w->data);
   *w = (struct cache_window){.fd = -1};
-}
-
-static void window_rest(struct cache_window *w) {
-  free(w->data);
-  w->data = 0;
-  w->size = 0;
 }
 
 /* ---- opening ---- */
@@ -239,8 +232,13 @@ void cache_refresh(struct folder *f, struct cache *c) {
     load_directory(f, c, (uint64_t)st.st_size);
 }
 
-static struct cache *cache_of(struct folder *f) {
-  if (f->cache) return f->cache;
+static void drop_pending(struct cache *c) {
+  for (size_t i = 0; i < CACHE_COLUMNS; i++) stralloc_free(&c->pending.values[i]);
+  free(c->pending.entries);
+  c->pending = (struct cache_pending){0};
+}
+
+static struct cache *new_cache(struct folder const *f) {
   struct cache *c = calloc(1, sizeof *c);
   if (!c)
     log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
@@ -248,8 +246,18 @@ static struct cache *cache_of(struct folder *f) {
   c->directory.fd = -1;
   for (size_t i = 0; i < CACHE_COLUMNS; i++) c->columns[i].fd = -1;
   c->unwritable = f->frozen;
-  f->cache = c;
-  cache_refresh(f, c);
+  c->uidvalidity = folder_uidvalidity(f);
+  return c;
+}
+
+static struct cache *cache_of(struct folder *f) {
+  if (!f->cache) f->cache = new_cache(f);
+  struct cache *c = f->cache;
+  if (c->uidvalidity != folder_uidvalidity(f)) { /* UIDs mean other messages now */
+    drop_pending(c);
+    cache_forget(c);
+    c->uidvalidity = folder_uidvalidity(f);
+  }
   return c;
 }
 
@@ -261,25 +269,32 @@ static bool entry_at(struct cache *c, uint32_t i, struct cache_entry *e) {
   return p;
 }
 
+/* Messages are mostly asked for in order: at c->next is the one or, if it is not in the directory,
+ * one behind it. */
+static bool find_near(struct cache *c, uint32_t uid, struct cache_entry *e, bool *decided) {
+  *decided = false;
+  if (c->next && (!entry_at(c, c->next - 1, e) || e->uid >= uid)) return false;
+  if (c->next < c->header.sorted && (!entry_at(c, c->next, e) || e->uid < uid)) return false;
+  *decided = true;
+  if (c->next == c->header.sorted || e->uid != uid) return false;
+  c->next++;
+  return true;
+}
+
 static bool find_in_order(struct cache *c, uint32_t uid, struct cache_entry *e) {
+  bool decided, found = find_near(c, uid, e, &decided);
+  if (decided) return found;
   uint32_t low = 0, high = c->header.sorted;
-  if (c->next < high && entry_at(c, c->next, e) && e->uid == uid) {
-    c->next++;
-    return true;
-  }
   while (low < high) {
     uint32_t middle = low + (high - low) / 2;
     if (!entry_at(c, middle, e)) return false;
-    if (e->uid == uid) {
-      c->next = middle + 1;
-      return true;
-    }
     if (e->uid < uid)
       low = middle + 1;
     else
       high = middle;
   }
-  return false;
+  c->next = low;
+  return find_near(c, uid, e, &decided) && decided;
 }
 
 static bool find_in_tail(struct cache const *c, uint32_t uid, struct cache_entry *e) {
@@ -372,28 +387,18 @@ char *cache_scratch(struct folder *f) {
 
 /* ---- the end ---- */
 
-static void drop_pending(struct cache *c) {
-  for (size_t i = 0; i < CACHE_COLUMNS; i++) stralloc_free(&c->pending.values[i]);
-  free(c->pending.entries);
-  c->pending = (struct cache_pending){0};
-}
-
 void cache_rest(struct folder *f) {
   struct cache *c = f->cache;
   if (!c) return;
   cache_flush(f);
   drop_pending(c);
-  window_rest(&c->directory);
-  for (size_t i = 0; i < CACHE_COLUMNS; i++) window_rest(&c->columns[i]);
   free(c->scratch);
   c->scratch = 0;
-  if (c->ntail) cache_forget(c); /* it is read again when it is needed */
+  cache_forget(c); /* open files would keep the room of what has been written anew */
 }
 
 void cache_close(struct folder *f) {
-  if (!f->cache) return;
   cache_rest(f);
-  cache_forget(f->cache);
   free(f->cache);
   f->cache = 0;
 }

@@ -48,7 +48,7 @@ void cache_put(struct folder *, uint32_t seq, uint64_t size,
 char *cache_scratch(struct folder *);
 /* Writes what has been put. */
 void cache_flush(struct folder *);
-/* Flushes, and keeps no memory but a few words. */
+/* Flushes, and keeps no memory but a few words, and no file open. */
 void cache_rest(struct folder *);
 void cache_close(struct folder *);
 
@@ -113,8 +113,9 @@ struct cache_pending {
 };
 
 struct cache {
-  bool unwritable; /* it could not be written once: not tried again in this session */
-  uint64_t inode;  /* of the directory's file; 0: there is none */
+  bool unwritable;      /* it could not be written once: not tried again in this session */
+  uint32_t uidvalidity; /* what is found and pending here belongs to it */
+  uint64_t inode;       /* of the directory's file; 0: there is none */
   struct cache_header header;
   uint32_t n; /* entries in the directory */
   struct cache_window directory, columns[CACHE_COLUMNS];

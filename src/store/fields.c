@@ -70,7 +70,7 @@ static char const *const trace_names[] = {
 };
 
 static bool is_name(char const *a, size_t size, char const *b) {
-  return !strncasecmp(a, b, size) && !b[size];
+  return size && (*a | 32) == (*b | 32) && !strncasecmp(a, b, size) && !b[size];
 }
 
 static unsigned int number_of(char const *name, size_t size) {
