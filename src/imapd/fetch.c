@@ -221,10 +221,12 @@ static enum store_error fetch_message(struct session *s, struct fetch const *f, 
                                       struct fetched *got) {
   enum store_error error = STORE_OK;
   got->fd = -1;
-  if (f->facts) error = folder_facts(s->folder, seq, f->facts, &s->message, &got->facts);
+  if (f->kinds & 1U << FETCH_SECTION) error = section_find(s, seq, f, got);
   if (error == STORE_OK && f->kinds & 1U << FETCH_INTERNALDATE)
     error = folder_internal_date(s->folder, seq, &got->date);
-  if (error == STORE_OK && f->kinds & 1U << FETCH_SECTION) error = section_find(s, seq, f, got);
+  /* Last, since they live until the next call. */
+  if (error == STORE_OK && f->facts)
+    error = folder_facts(s->folder, seq, f->facts, &s->message, &got->facts);
   if (error == STORE_OK) put_message(s, f, seq, got);
   if (got->fd >= 0) close(got->fd);
   if (s->message.blocks) arena_release(&s->message);

@@ -327,12 +327,18 @@ static int lock_cache(struct folder const *f) {
   return -1;
 }
 
+static bool flush(struct folder *f, struct cache *c) {
+  if (c->uidvalidity != folder_uidvalidity(f)) return true; /* there are no such messages now */
+  int lock = lock_cache(f);
+  bool good = lock >= 0 && write_pending(f, c);
+  if (lock >= 0) close(lock);
+  return good;
+}
+
 void cache_flush(struct folder *f) {
   struct cache *c = f->cache;
   if (!c || !c->pending.n) return;
-  int lock = lock_cache(f);
-  if (lock < 0 || !write_pending(f, c)) c->unwritable = true;
-  if (lock >= 0) close(lock);
+  if (!flush(f, c)) c->unwritable = true;
   for (size_t i = 0; i < CACHE_COLUMNS; i++) c->pending.values[i].len = 0;
   c->pending.n = 0;
   c->pending.bytes = 0;

@@ -187,7 +187,8 @@ struct field_lines {
   size_t size;
 };
 /* The fields of these names, in the header's order, and its empty line, in CRLF form: what
- * BODY[HEADER.FIELDS] is.  As long-lived as facts. */
+ * BODY[HEADER.FIELDS] is.  They live until the next folder_fields or folder_rest, or as long as the
+ * arena. */
 enum store_error folder_fields(struct folder *, uint32_t seq, struct field_choice const *,
                                struct arena *, struct field_lines *);
 

@@ -305,6 +305,31 @@ static void cut_while_open(void) {
   ok(found_true(MESSAGES), "and mended by it");
 }
 
+/* Fields outlive facts that have to be found out anew. */
+static void fields_then_facts(void) {
+  struct arena arena = {0};
+  struct facts facts;
+  struct field_choice choice;
+  struct field_lines lines;
+  char const *const name[] = {"From"};
+  make_folder(MESSAGES);
+  must(found_true(MESSAGES) && !unlink(cache_path(1)), "learn");
+  struct store *s = open_store();
+  struct folder *f = select_folder(s, "");
+  field_choice_init(&choice, name, 1);
+  ok(!folder_fields(f, 1, &choice, &arena, &lines) &&
+         !folder_facts(f, 1, FACT_ENVELOPE, &arena, &facts) && facts.envelope_size,
+     "one column is missing");
+  for (uint32_t i = 2; i <= MESSAGES; i++) folder_facts(f, i, FACT_ENVELOPE, &arena, &facts);
+  cache_flush(f);
+  ok(lines.size == 19 && !memcmp(lines.data, "From: A <a@b.c>\r\n\r\n", 19),
+     "the fields are still good");
+  arena_release(&arena);
+  folder_close(f);
+  store_close(s);
+  ok(found_true(MESSAGES) && size_of(1) > 0, "the column is there again");
+}
+
 static void unwritable(void) {
   make_folder(MESSAGES);
   struct store *s = open_store();
@@ -415,6 +440,7 @@ int main(void) {
   no_file_read();
   damaged();
   cut_while_open();
+  fields_then_facts();
   unwritable();
   another_folder();
   out_of_order();
