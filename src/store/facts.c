@@ -14,18 +14,22 @@ static struct cache_value take(stralloc *text, struct arena *arena) {
   return v;
 }
 
-/* Everything that the cache keeps. */
-static void describe(struct message_part const *root, struct arena *arena,
-                     struct cache_value values[CACHE_COLUMNS]) {
+static void describe_header(struct message_part const *root, struct arena *arena,
+                            struct cache_value values[CACHE_COLUMNS]) {
   stralloc text = STRALLOC_ZERO;
   message_put_envelope(&text, root);
   values[CACHE_ENVELOPE] = take(&text, arena);
+  stralloc_free(&text);
+}
+
+static void describe_body(struct message_part const *root, struct arena *arena,
+                          struct cache_value values[CACHE_COLUMNS]) {
+  stralloc text = STRALLOC_ZERO;
   message_put_bodystructure(&text, root, false);
   values[CACHE_BODY] = take(&text, arena);
   message_put_bodystructure(&text, root, true);
   values[CACHE_BODYSTRUCTURE] = take(&text, arena);
   stralloc_free(&text);
-  fields_keep(root, arena, &values[CACHE_COMMON], &values[CACHE_RARE]);
 }
 
 /* Reads the whole message, keeps what it says, and tells it. */
@@ -38,7 +42,9 @@ static enum store_error learn(struct folder *f, uint32_t seq, struct arena *aren
   if (message_parse_file(fd, arena, &root) < 0) {
     e = folder_failure(f, "read a message in", 0);
   } else {
-    describe(root, arena, values);
+    describe_header(root, arena, values);
+    describe_body(root, arena, values);
+    fields_keep(root, arena, &values[CACHE_COMMON], &values[CACHE_RARE]);
     *size = root->header_wire + root->body_wire;
     cache_put(f, seq, *size, values);
   }
@@ -60,9 +66,10 @@ static int read_values(int fd, unsigned int want, struct arena *arena, uint64_t 
   bool whole = want & (FACT_BODY | FACT_BODYSTRUCTURE);
   if (want & FACT_SIZE && read_size(fd, size) < 0) return -1;
   if (!(want & ~(unsigned int)FACT_SIZE)) return 0;
-  int r = whole ? message_parse_file(fd, arena, &root) : message_parse_header(fd, arena, &root);
-  if (!r) describe(root, arena, values);
-  return r;
+  if ((whole ? message_parse_file : message_parse_header)(fd, arena, &root) < 0) return -1;
+  if (want & FACT_ENVELOPE) describe_header(root, arena, values);
+  if (whole) describe_body(root, arena, values);
+  return 0;
 }
 
 /* Where nothing can be kept: no more than what is asked for. */

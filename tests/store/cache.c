@@ -338,6 +338,13 @@ static void unwritable(void) {
   ok(all_true(f, MESSAGES), "a full disk");
   folder_rest(f);
   ok(all_true(f, MESSAGES), "goes on to give answers");
+  struct arena arena = {0};
+  struct facts facts;
+  ok(!folder_facts(f, 5, FACT_ENVELOPE, &arena, &facts) &&
+         !memcmp(facts.envelope, truth[4].text.s, facts.envelope_size) &&
+         !folder_facts(f, 5, FACT_SIZE, &arena, &facts) && facts.size == truth[4].size,
+     "to one question at a time, too");
+  arena_release(&arena);
   disk_full = false;
   folder_close(f);
   ok(found_true(MESSAGES), "with room again");
