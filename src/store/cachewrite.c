@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 enum {
-  LOCK_WAIT_MS = 1000,  /* somebody rewrites it: what we have found out is not worth more */
-  SPARE_ENTRIES = 1024, /* below, rewriting saves nothing */
+  LOCK_WAIT_MS = 1000,        /* somebody rewrites it: what we have found out is not worth more */
+  ENTRIES_SENSIBLE = 1 << 16, /* beyond the folder's; it is not sorted in memory when it has more */
+  SPARE_ENTRIES = 1024,       /* below, rewriting saves nothing */
 };
 
 #define NEW_FILE "cache.new"
@@ -220,7 +221,8 @@ static bool begin_anew(struct folder *f, struct cache *c) {
 /* columns: their garbage goes, too. */
 static bool rewrite(struct folder *f, struct cache *c, bool columns) {
   uint32_t n, before = c->n;
-  struct cache_entry *entries = live_entries(f, c, &n);
+  bool sensible = before <= 4 * (uint64_t)folder_count(f) + ENTRIES_SENSIBLE;
+  struct cache_entry *entries = sensible ? live_entries(f, c, &n) : 0;
   if (!entries) return begin_anew(f, c);
   bool good;
   if (columns) {

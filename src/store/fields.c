@@ -172,6 +172,7 @@ void fields_keep(struct message_part const *root, struct arena *arena, struct ca
 struct reading {
   char const *entry, *line, *end;
   unsigned int left; /* fields */
+  bool ends;         /* an empty line does */
   struct line_entry e;
 };
 
@@ -196,6 +197,7 @@ static struct reading begin(struct cache_value const *v) {
       r.line = r.entry + table;
       r.end = v->data + v->size;
       r.left = n;
+      r.ends = v->data[2];
     }
   }
   load_entry(&r);
@@ -222,7 +224,7 @@ static bool is_chosen(struct field_choice const *c, struct reading const *r) {
 size_t fields_choose(struct field_choice const *c, struct cache_value const *common,
                      struct cache_value const *rare, char *out) {
   struct reading a = begin(common), b = begin(rare);
-  char const *flags = common->data ? common->data : rare->data;
+  bool ends = a.ends || b.ends;
   char *start = out;
   while (a.left || b.left) {
     struct reading *r = !b.left || (a.left && a.e.place < b.e.place) ? &a : &b;
@@ -232,7 +234,7 @@ size_t fields_choose(struct field_choice const *c, struct cache_value const *com
     }
     advance(r);
   }
-  if (flags[2]) {
+  if (ends) {
     memcpy(out, "\r\n", 2);
     out += 2;
   }

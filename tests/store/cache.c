@@ -6,6 +6,7 @@
 #include "store/cache.h"
 
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 /* The disk is full for whom this program's pwrite serves. */
 static bool disk_full;
@@ -381,6 +382,16 @@ static void another_folder(void) {
 
 enum { MANY = CACHE_TAIL_MAX + 900 };
 
+static void make_many(int n) {
+  make_maildir();
+  for (int i = 1; i <= n; i++) {
+    char name[60], text[60];
+    snprintf(name, sizeof name, "cur/%d.m.h:2,", i);
+    snprintf(text, sizeof text, "Subject: s%d\n\n", i);
+    write_file(path_of("", name), text);
+  }
+}
+
 static bool subject_is(struct folder *f, uint32_t seq) {
   static char const *const name[] = {"Subject"};
   struct arena arena = {0};
@@ -398,13 +409,7 @@ static bool subject_is(struct folder *f, uint32_t seq) {
 static void out_of_order(void) {
   bool good = true;
   struct cache_header h;
-  make_maildir();
-  for (int i = 1; i <= MANY; i++) {
-    char name[60], text[60];
-    snprintf(name, sizeof name, "cur/%d.m.h:2,", i);
-    snprintf(text, sizeof text, "Subject: s%d\n\n", i);
-    write_file(path_of("", name), text);
-  }
+  make_many(MANY);
   struct store *s = open_store();
   struct folder *f = select_folder(s, "");
   for (uint32_t seq = MANY; seq && good; seq--) good = subject_is(f, seq);
@@ -440,6 +445,38 @@ static void out_of_order(void) {
   store_close(s);
 }
 
+/* What one of several sessions at once does; false: it was told something false. */
+static bool ask_at_random(unsigned int seed, int n) {
+  bool good = true;
+  for (int round = 0; round < 20 && good; round++) {
+    struct store *s = open_store();
+    struct folder *f = select_folder(s, "");
+    for (int i = 0; i < 60 && good; i++) {
+      seed = seed * 1103515245 + 12345;
+      good = subject_is(f, seed / 65536 % (unsigned int)n + 1);
+      if (seed / 65536 % 20 == 0) cache_flush(f);
+      if (seed / 65536 % 300 == 0 && truncate(cache_path((int)(seed % FILES)), 100) < 0)
+        good = errno == ENOENT; /* not there yet */
+    }
+    folder_close(f);
+    store_close(s);
+  }
+  return good;
+}
+
+static void many_at_once(void) {
+  enum { SESSIONS = 4, FEW_HUNDRED = 400 };
+  bool good = true;
+  make_many(FEW_HUNDRED);
+  struct store *s = open_store();
+  folder_close(select_folder(s, "")); /* everything is indexed before they begin */
+  store_close(s);
+  for (unsigned int i = 0; i < SESSIONS; i++)
+    if (!fork()) _exit(ask_at_random(i + 1, FEW_HUNDRED) ? 0 : 1);
+  for (int i = 0, status; i < SESSIONS; i++) good &= wait(&status) > 0 && !status;
+  ok(good, "several sessions fill it, and somebody cuts it short");
+}
+
 int main(void) {
   make_messages();
   for (int i = 0; i < MESSAGES; i++) tell_truth(i);
@@ -451,6 +488,7 @@ int main(void) {
   unwritable();
   another_folder();
   out_of_order();
+  many_at_once();
   for (int i = 0; i < MESSAGES; i++) {
     free(messages[i].text);
     stralloc_free(&truth[i].text);
