@@ -129,7 +129,9 @@ static bool add_macro(struct session *s, struct fetch *f, char const *name) {
 }
 
 static void add_section(struct session *s, struct fetch *f, struct fetch_item const *item) {
-  *new_item(s, f) = *item;
+  struct fetch_item *added = new_item(s, f);
+  *added = *item;
+  section_prepare(s, added);
   f->kinds |= 1U << FETCH_SECTION;
   if (item->seen) f->seen = true;
 }
@@ -186,13 +188,12 @@ static bool parse_items(struct session *s, struct fetch *f) {
   return add_macro(s, f, name) || parse_named(s, f, name);
 }
 
-/* Whether the cached header answers every section. */
-static bool headers_suffice(struct fetch const *f) {
+/* Whether the message's own header fields answer every section. */
+static bool fields_suffice(struct fetch const *f) {
   for (size_t i = 0; i < f->n; i++) {
     struct message_section const *section = &f->items[i].section;
-    if (f->items[i].kind != FETCH_SECTION) continue;
-    if (section->depth) return false;
-    if (section->kind != SECTION_HEADER_FIELDS && section->kind != SECTION_HEADER_FIELDS_NOT)
+    if (f->items[i].kind == FETCH_SECTION &&
+        (section->depth || section->kind != SECTION_HEADER_FIELDS))
       return false;
   }
   return true;
@@ -220,10 +221,12 @@ static enum store_error fetch_message(struct session *s, struct fetch const *f, 
                                       struct fetched *got) {
   enum store_error error = STORE_OK;
   got->fd = -1;
-  if (f->facts) error = folder_facts(s->folder, seq, f->facts, &s->message, &got->facts);
+  if (f->kinds & 1U << FETCH_SECTION) error = section_find(s, seq, f, got);
   if (error == STORE_OK && f->kinds & 1U << FETCH_INTERNALDATE)
     error = folder_internal_date(s->folder, seq, &got->date);
-  if (error == STORE_OK && f->kinds & 1U << FETCH_SECTION) error = section_find(s, seq, f, got);
+  /* Last, since they live until the next call. */
+  if (error == STORE_OK && f->facts)
+    error = folder_facts(s->folder, seq, f->facts, &s->message, &got->facts);
   if (error == STORE_OK) put_message(s, f, seq, got);
   if (got->fd >= 0) close(got->fd);
   if (s->message.blocks) arena_release(&s->message);
@@ -271,8 +274,7 @@ bool command_fetch(struct session *s) {
   if (!parse_messages(s, &sequence) || !parse_items(s, &f) || !imap_parse_end(&s->parser))
     return false;
   if (!messages_named(s, &sequence, &seqs)) return true;
-  f.headers_only = headers_suffice(&f);
-  if (f.headers_only && f.kinds & 1U << FETCH_SECTION) f.facts |= FACT_HEADER;
+  f.fields_only = fields_suffice(&f);
   set_init(&f.not_seen, &s->arena);
   set_seen(s, &f, &seqs);
   enum store_error error = fetch_messages(s, &f, &seqs);

@@ -24,6 +24,8 @@ struct fetch_item {
   bool partial;
   uint32_t offset, count;
   struct message_section section;
+  struct imap_bytes label;    /* "BODY[TEXT]<0>": how the answer begins */
+  struct field_choice fields; /* of HEADER.FIELDS */
 };
 
 struct fetch {
@@ -31,7 +33,7 @@ struct fetch {
   size_t n, capacity;
   unsigned int kinds;  /* 1 << kind, of those here */
   unsigned int facts;  /* what folder_facts is asked for */
-  bool headers_only;   /* all sections are HEADER.FIELDS of the message itself: FACT_HEADER does */
+  bool fields_only;    /* all sections are HEADER.FIELDS of the message itself: no file is needed */
   bool seen;           /* some item sets \Seen */
   struct set not_seen; /* messages whose \Seen this command sets: their FLAGS are told */
 };
@@ -44,6 +46,8 @@ struct fetched {
   struct message_extent *extents; /* one for each item; meaningful for sections */
 };
 
+/* Makes ready an item whose section is known. */
+void section_prepare(struct session *, struct fetch_item *);
 /* Parses what follows "BODY" or "BODY.PEEK": "[" section "]" ["<" number "." nz-number ">"]. */
 bool section_parse(struct session *, struct fetch_item *);
 /* Finds all sections of a message, so that what can fail fails before anything is put. */

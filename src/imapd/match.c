@@ -3,7 +3,6 @@
 #include "imapd/search.h"
 
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 /* ---- what is known of the message ---- */
@@ -15,6 +14,14 @@ static bool got_facts(struct search_subject *m) {
   m->error = folder_facts(s->folder, m->seq, m->facts_wanted, &s->message, &m->facts);
   m->has_facts = m->error == STORE_OK;
   return m->has_facts;
+}
+
+static bool got_fields(struct search_subject *m, struct search_key const *key,
+                       struct field_lines *lines) {
+  struct session *s = m->session;
+  if (m->error == STORE_OK)
+    m->error = folder_fields(s->folder, m->seq, &key->fields, &s->message, lines);
+  return m->error == STORE_OK;
 }
 
 static bool got_file(struct search_subject *m) {
@@ -114,27 +121,28 @@ bool match_since(struct search_subject *m, struct search_key const *key) {
 }
 
 /* A message without a date that can be read was sent on no day. */
-static bool sent(struct search_subject *m, int32_t *day) {
-  if (!got_facts(m)) return false;
-  char const *date =
-      message_header_get(m->facts.header, m->facts.header_size, "Date", &m->session->message);
+static bool sent(struct search_subject *m, struct search_key const *key, int32_t *day) {
+  struct field_lines lines;
+  struct message_field field;
+  size_t at = 0;
   time_t t;
-  return date && message_parse_date(date, strlen(date), &t, day);
+  return got_fields(m, key, &lines) && message_next_field(lines.data, lines.size, &at, &field) &&
+         message_parse_date(field.value, field.value_size, &t, day);
 }
 
 bool match_sent_before(struct search_subject *m, struct search_key const *key) {
   int32_t day;
-  return sent(m, &day) && day < key->day;
+  return sent(m, key, &day) && day < key->day;
 }
 
 bool match_sent_on(struct search_subject *m, struct search_key const *key) {
   int32_t day;
-  return sent(m, &day) && day == key->day;
+  return sent(m, key, &day) && day == key->day;
 }
 
 bool match_sent_since(struct search_subject *m, struct search_key const *key) {
   int32_t day;
-  return sent(m, &day) && day >= key->day;
+  return sent(m, key, &day) && day >= key->day;
 }
 
 bool match_larger(struct search_subject *m, struct search_key const *key) {
@@ -147,20 +155,14 @@ bool match_smaller(struct search_subject *m, struct search_key const *key) {
 
 /* ---- text ---- */
 
-static bool field_matches(struct message_field const *field, struct search_key const *key,
-                          size_t name_size) {
-  if (field->name_size != name_size || strncasecmp(field->name, key->field, name_size))
-    return false;
-  return !key->needle || message_value_matches(key->needle, field->value, field->value_size);
-}
-
 /* With an empty string: that there is such a field. */
 bool match_header(struct search_subject *m, struct search_key const *key) {
-  if (!got_facts(m)) return false;
+  struct field_lines lines;
   struct message_field field;
-  size_t name_size = strlen(key->field);
-  for (size_t at = 0; message_next_field(m->facts.header, m->facts.header_size, &at, &field);)
-    if (field_matches(&field, key, name_size)) return true;
+  if (!got_fields(m, key, &lines)) return false;
+  for (size_t at = 0; message_next_field(lines.data, lines.size, &at, &field);)
+    if (!key->needle || message_value_matches(key->needle, field.value, field.value_size))
+      return true;
   return false;
 }
 

@@ -38,15 +38,15 @@ struct key_kind {
 static struct key_kind const key_kinds[] = {
     {"ALL", no_argument, match_all, COST_VIEW, 0, 0, 0},
     {"ANSWERED", no_argument, match_flags_set, COST_VIEW, 0, FLAG_ANSWERED, 0},
-    {"BCC", field_argument, match_header, COST_FACTS, FACT_HEADER, 0, "Bcc"},
+    {"BCC", field_argument, match_header, COST_FACTS, 0, 0, "Bcc"},
     {"BEFORE", date_argument, match_before, COST_DATE, 0, 0, 0},
     {"BODY", text_argument, match_body, COST_FILE, 0, 0, 0},
-    {"CC", field_argument, match_header, COST_FACTS, FACT_HEADER, 0, "Cc"},
+    {"CC", field_argument, match_header, COST_FACTS, 0, 0, "Cc"},
     {"DELETED", no_argument, match_flags_set, COST_VIEW, 0, FLAG_DELETED, 0},
     {"DRAFT", no_argument, match_flags_set, COST_VIEW, 0, FLAG_DRAFT, 0},
     {"FLAGGED", no_argument, match_flags_set, COST_VIEW, 0, FLAG_FLAGGED, 0},
-    {"FROM", field_argument, match_header, COST_FACTS, FACT_HEADER, 0, "From"},
-    {"HEADER", header_argument, match_header, COST_FACTS, FACT_HEADER, 0, 0},
+    {"FROM", field_argument, match_header, COST_FACTS, 0, 0, "From"},
+    {"HEADER", header_argument, match_header, COST_FACTS, 0, 0, 0},
     {"KEYWORD", keyword_argument, match_keyword, COST_VIEW, 0, 0, 0},
     {"LARGER", size_argument, match_larger, COST_FACTS, FACT_SIZE, 0, 0},
     {"NEW", no_argument, match_new, COST_VIEW, 0, 0, 0},
@@ -56,14 +56,14 @@ static struct key_kind const key_kinds[] = {
     {"OR", or_argument, match_or, COST_VIEW, 0, 0, 0},
     {"RECENT", no_argument, match_flags_set, COST_VIEW, 0, FLAG_RECENT, 0},
     {"SEEN", no_argument, match_flags_set, COST_VIEW, 0, FLAG_SEEN, 0},
-    {"SENTBEFORE", date_argument, match_sent_before, COST_FACTS, FACT_HEADER, 0, 0},
-    {"SENTON", date_argument, match_sent_on, COST_FACTS, FACT_HEADER, 0, 0},
-    {"SENTSINCE", date_argument, match_sent_since, COST_FACTS, FACT_HEADER, 0, 0},
+    {"SENTBEFORE", date_argument, match_sent_before, COST_FACTS, 0, 0, "Date"},
+    {"SENTON", date_argument, match_sent_on, COST_FACTS, 0, 0, "Date"},
+    {"SENTSINCE", date_argument, match_sent_since, COST_FACTS, 0, 0, "Date"},
     {"SINCE", date_argument, match_since, COST_DATE, 0, 0, 0},
     {"SMALLER", size_argument, match_smaller, COST_FACTS, FACT_SIZE, 0, 0},
-    {"SUBJECT", field_argument, match_header, COST_FACTS, FACT_HEADER, 0, "Subject"},
+    {"SUBJECT", field_argument, match_header, COST_FACTS, 0, 0, "Subject"},
     {"TEXT", text_argument, match_text, COST_FILE, 0, 0, 0},
-    {"TO", field_argument, match_header, COST_FACTS, FACT_HEADER, 0, "To"},
+    {"TO", field_argument, match_header, COST_FACTS, 0, 0, "To"},
     {"UID", uid_argument, match_seqs, COST_VIEW, 0, 0, 0},
     {"UNANSWERED", no_argument, match_flags_unset, COST_VIEW, 0, FLAG_ANSWERED, 0},
     {"UNDELETED", no_argument, match_flags_unset, COST_VIEW, 0, FLAG_DELETED, 0},
@@ -102,8 +102,13 @@ static bool keyword_argument(struct parse *p, struct key_kind const *kind, struc
   return true;
 }
 
+static void choose_field(struct search_key *key, char const *field) {
+  key->field = field;
+  field_choice_init(&key->fields, &key->field, 1);
+}
+
 static bool date_argument(struct parse *p, struct key_kind const *kind, struct search_key *key) {
-  (void)kind;
+  if (kind->field) choose_field(key, kind->field);
   return imap_parse_space(p->parser) && imap_parse_date(p->parser, &key->day);
 }
 
@@ -136,14 +141,14 @@ static bool text_argument(struct parse *p, struct key_kind const *kind, struct s
 }
 
 static bool field_argument(struct parse *p, struct key_kind const *kind, struct search_key *key) {
-  key->field = kind->field;
+  choose_field(key, kind->field);
   return text_argument(p, kind, key);
 }
 
 static bool header_argument(struct parse *p, struct key_kind const *kind, struct search_key *key) {
   struct imap_bytes name;
   if (!imap_parse_space(p->parser) || !imap_parse_astring(p->parser, &name)) return false;
-  key->field = name.data;
+  choose_field(key, name.data);
   return text_argument(p, kind, key);
 }
 

@@ -25,6 +25,7 @@ struct search_key {
   int32_t day;
   uint32_t size;
   char const *field;             /* of the header */
+  struct field_choice fields;    /* that one */
   struct message_needle *needle; /* null: the empty string, which is in everything */
   struct set seqs;
 };

@@ -116,6 +116,66 @@ bool section_parse(struct session *s, struct fetch_item *item) {
          imap_parse_char(&s->parser, ']') && parse_partial(s, item);
 }
 
+/* ---- preparing ---- */
+
+/* The section as the client wrote it, canonical in case. */
+static void put_spec(struct imap_output *out, struct message_section const *section) {
+  for (size_t i = 0; i < section->depth; i++) {
+    if (i) imap_puts(out, ".");
+    imap_put_number(out, section->path[i]);
+  }
+  for (size_t i = 0; i < SECTION_TEXTS; i++) {
+    if (section->kind != section_texts[i].kind) continue;
+    if (section->depth) imap_puts(out, ".");
+    imap_puts(out, section_texts[i].name);
+  }
+  if (!has_fields(section)) return;
+  for (size_t i = 0; i < section->nfields; i++) {
+    imap_puts(out, i ? " " : " (");
+    imap_put_astring(out, section->fields[i]);
+  }
+  imap_puts(out, ")");
+}
+
+static void put_label(struct imap_output *out, struct fetch_item const *item) {
+  imap_puts(out, item->name);
+  if (strcmp(item->name, "BODY")) return;
+  imap_puts(out, "[");
+  put_spec(out, &item->section);
+  imap_puts(out, "]");
+  if (!item->partial) return;
+  imap_puts(out, "<");
+  imap_put_number(out, item->offset);
+  imap_puts(out, ">");
+}
+
+/* Collects what is put, in the session's arena. */
+struct collected {
+  struct imap_output out;
+  struct arena *arena;
+  char *data;
+  size_t size, capacity;
+};
+
+static int collect(struct imap_output *out, void const *data, size_t size) {
+  struct collected *c = (struct collected *)out; /* its first member */
+  c->data = arena_grow(c->arena, c->data, &c->capacity, c->size + size, 1);
+  memcpy(c->data + c->size, data, size);
+  c->size += size;
+  return 0;
+}
+
+void section_prepare(struct session *s, struct fetch_item *item) {
+  struct collected label = {.arena = &s->arena};
+  imap_output_init(&label.out, -1, -1);
+  label.out.write = collect;
+  put_label(&label.out, item);
+  imap_output_idle(&label.out);
+  item->label = (struct imap_bytes){label.data, label.size};
+  if (item->section.kind == SECTION_HEADER_FIELDS)
+    field_choice_init(&item->fields, item->section.fields, item->section.nfields);
+}
+
 /* ---- finding ---- */
 
 /* How much of a message the sections ask to be understood. */
@@ -168,58 +228,33 @@ static int find_all(struct session *s, struct fetch const *f, struct fetched *go
   return 0;
 }
 
-/* From the cached header: a root that has nothing but that. */
-static bool find_in_header(struct session *s, struct fetch const *f, struct fetched *got) {
-  struct facts const *facts = &got->facts;
-  struct message_part const root = {.header = facts->header, .header_size = facts->header_size};
-  if (!f->headers_only || facts->header_size >= MESSAGE_MAX_HEADER) return false;
-  for (size_t i = 0; i < f->n; i++)
-    if (f->items[i].kind == FETCH_SECTION &&
-        message_section_find(-1, &root, &f->items[i].section, &s->message, &got->extents[i]) < 0)
-      return false;
-  return true;
+/* Lines live until the next are asked for: of several items each but the last is copied. */
+static enum store_error find_fields(struct session *s, uint32_t seq, struct fetch const *f,
+                                    struct fetched *got) {
+  struct message_extent *last = 0;
+  for (size_t i = 0; i < f->n; i++) {
+    struct field_lines lines;
+    if (f->items[i].kind != FETCH_SECTION) continue;
+    if (last) last->data = arena_copy(&s->message, last->data, (size_t)last->wire);
+    enum store_error error =
+        folder_fields(s->folder, seq, &f->items[i].fields, &s->message, &lines);
+    if (error != STORE_OK) return error;
+    last = &got->extents[i];
+    *last = (struct message_extent){
+        .exists = true, .in_memory = true, .wire = lines.size, .data = lines.data};
+  }
+  return STORE_OK;
 }
 
 enum store_error section_find(struct session *s, uint32_t seq, struct fetch const *f,
                               struct fetched *got) {
-  if (find_in_header(s, f, got)) return STORE_OK;
+  if (f->fields_only) return find_fields(s, seq, f, got);
   enum store_error error = folder_message(s->folder, seq, &got->fd);
   if (error != STORE_OK) return error;
   return find_all(s, f, got) < 0 ? message_unreadable(s, seq) : STORE_OK;
 }
 
 /* ---- putting ---- */
-
-/* The section as the client wrote it, canonical in case. */
-static void put_spec(struct session *s, struct message_section const *section) {
-  for (size_t i = 0; i < section->depth; i++) {
-    if (i) imap_puts(&s->out, ".");
-    imap_put_number(&s->out, section->path[i]);
-  }
-  for (size_t i = 0; i < SECTION_TEXTS; i++) {
-    if (section->kind != section_texts[i].kind) continue;
-    if (section->depth) imap_puts(&s->out, ".");
-    imap_puts(&s->out, section_texts[i].name);
-  }
-  if (!has_fields(section)) return;
-  for (size_t i = 0; i < section->nfields; i++) {
-    imap_puts(&s->out, i ? " " : " (");
-    imap_put_astring(&s->out, section->fields[i]);
-  }
-  imap_puts(&s->out, ")");
-}
-
-static void put_item_name(struct session *s, struct fetch_item const *item) {
-  imap_puts(&s->out, item->name);
-  if (strcmp(item->name, "BODY")) return;
-  imap_puts(&s->out, "[");
-  put_spec(s, &item->section);
-  imap_puts(&s->out, "]");
-  if (!item->partial) return;
-  imap_puts(&s->out, "<");
-  imap_put_number(&s->out, item->offset);
-  imap_puts(&s->out, ">");
-}
 
 static bool put_chunk(void *context, char const *data, size_t size) {
   struct imap_output *out = context;
@@ -237,7 +272,7 @@ static void broken_off(struct session *s, uint32_t seq) {
 
 void section_put(struct session *s, uint32_t seq, struct fetch_item const *item,
                  struct message_extent const *extent, int fd) {
-  put_item_name(s, item);
+  imap_put(&s->out, item->label.data, item->label.size);
   if (!extent->exists) {
     imap_puts(&s->out, " NIL");
     return;

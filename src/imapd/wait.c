@@ -80,8 +80,8 @@ static int poll_until(struct pollfd *fds, nfds_t n, int64_t deadline) {
 
 /* Most sessions sleep most of the time: what they hold then counts. */
 static void give_memory_back(struct session *s) {
-  if (s->folder) folder_rest(s->folder);
   imap_output_idle(&s->out);
+  if (s->folder) folder_rest(s->folder);
   memory_trim();
 }
 

@@ -143,6 +143,12 @@ struct message_extent {
  * that is no multipart is its body. */
 int message_section_find(int fd, struct message_part const *root, struct message_section const *,
                          struct arena *, struct message_extent *);
+/* What HEADER.FIELDS is made of.  A field in CRLF form, appended; a last line without line end gets
+ * one. */
+void message_put_field(stralloc *out, struct message_field const *);
+/* Whether an empty line ends the header of a root, after the fields (as message_next_field has
+ * moved its position). */
+bool message_header_ends(struct message_part const *root, size_t after_fields);
 
 /* ---- crlf.c ---- */
 

@@ -71,8 +71,9 @@ static bool is_listed(struct message_section const *s, struct message_field cons
   return false;
 }
 
-/* Appends in CRLF form; a last line without line end gets one. */
-static void append_lines(stralloc *out, char const *data, size_t size) {
+void message_put_field(stralloc *out, struct message_field const *field) {
+  char const *data = field->field;
+  size_t size = field->field_size;
   while (size) {
     char const *lf = memchr(data, '\n', size);
     size_t n = lf ? (size_t)(lf - data) : size;
@@ -90,6 +91,10 @@ static bool has_empty_line(struct message_part const *p, char const *header, siz
   return cut || (after_fields < size && header[size - 1] == '\n');
 }
 
+bool message_header_ends(struct message_part const *root, size_t after_fields) {
+  return has_empty_line(root, root->header, root->header_size, after_fields);
+}
+
 static int pick_fields(int fd, struct message_part const *p, struct message_section const *s,
                        struct arena *arena, struct message_extent *e) {
   char const *header;
@@ -98,7 +103,7 @@ static int pick_fields(int fd, struct message_part const *p, struct message_sect
   stralloc out = STRALLOC_ZERO;
   bool wanted = s->kind == SECTION_HEADER_FIELDS;
   for (struct message_field f; message_next_field(header, size, &at, &f);)
-    if (is_listed(s, &f) == wanted) append_lines(&out, f.field, f.field_size);
+    if (is_listed(s, &f) == wanted) message_put_field(&out, &f);
   if (has_empty_line(p, header, size, at)) sa_add(&out, "\r\n", 2);
   *e = (struct message_extent){.exists = true, .in_memory = true, .wire = out.len};
   e->data = arena_copy(arena, out.s ? out.s : "", out.len);

@@ -47,8 +47,30 @@ static void end_search(struct search *s) {
   stralloc_free(&s->decoded);
 }
 
+/* Most values are short, on one line, in ASCII, and without encoded words: nothing is to be
+ * decoded, and nothing need be allocated.  False: this is none such. */
+static bool matches_plainly(struct message_needle const *needle, char const *value, size_t size,
+                            bool *matches) {
+  char folded[512];
+  unsigned char high = 0;
+  while (size && is_blank(*value)) value++, size--;
+  while (size && is_blank(value[size - 1])) size--;
+  if (size > sizeof folded || memchr(value, '\n', size) || memchr(value, '\r', size) ||
+      bytes_hold(value, size, "=?", 2))
+    return false;
+  for (size_t i = 0; i < size; i++) {
+    unsigned char c = (unsigned char)value[i];
+    high |= c;
+    folded[i] = (char)(c - ((unsigned char)(c - 'a') < 26 ? 32 : 0));
+  }
+  *matches = bytes_hold(folded, size, needle->text, needle->size);
+  return !(high & 0x80);
+}
+
 bool message_value_matches(struct message_needle const *needle, char const *value, size_t size) {
+  bool matches;
   if (!needle->size) return true;
+  if (matches_plainly(needle, value, size, &matches)) return matches;
   struct search s = {.needle = needle};
   bool found = search_value(&s, value, size);
   end_search(&s);

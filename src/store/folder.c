@@ -1,4 +1,5 @@
 /* A folder opened: its directories, its view, its columns. */
+#include "store/cache.h"
 #include "store/takeover.h"
 
 #include <errno.h>
@@ -187,7 +188,7 @@ static void unlink_from_store(struct folder *f) {
 
 void folder_close(struct folder *f) {
   unlink_from_store(f);
-  sizes_flush(f);
+  cache_close(f);
   own_close(f);
   index_renew(f);
   folder_unwatch(f);
@@ -197,14 +198,9 @@ void folder_close(struct folder *f) {
   for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
     if (fds[i] >= 0) close(fds[i]);
   view_free(&f->view);
-  free(f->new_sizes);
   free(f->name);
   free(f->path);
   free(f);
-}
-
-void folder_rest(struct folder *f) {
-  own_close(f);
 }
 
 void folder_drop_kept(struct store *s) {
@@ -291,6 +287,10 @@ unsigned int folder_flags(struct folder const *f, uint32_t seq) {
   return at(f, seq)->bits & (FLAG_STANDARD | FLAG_RECENT);
 }
 
+uint64_t folder_inode(struct folder const *f, uint32_t seq) {
+  return at(f, seq)->inode;
+}
+
 uint64_t folder_modseq(struct folder const *f, uint32_t seq) {
   return at(f, seq)->modseq;
 }
@@ -336,4 +336,9 @@ char const *folder_keyword_name(struct folder const *f, unsigned int id) {
 
 int folder_keyword_find(struct folder const *f, char const *name) {
   return view_keyword(&f->view, name);
+}
+
+void folder_rest(struct folder *f) {
+  cache_rest(f);
+  own_close(f);
 }

@@ -37,9 +37,9 @@ struct message {
   uint32_t uid;
   uint32_t entry;    /* where in the journal its entry is, in units of 8 bytes */
   uint32_t keywords; /* id of a keyword set */
-  uint32_t size;     /* RFC822.SIZE; 0: unknown, or too large to be kept here */
   uint32_t bits;
   uint32_t date; /* INTERNALDATE; DATE_ELSEWHERE: does not fit, the entry knows */
+  uint32_t zero; /* fills the last of six words, which the index's checksums take in */
 };
 #define DATE_ELSEWHERE UINT32_MAX
 
@@ -302,11 +302,8 @@ struct folder {
   uint32_t recent_from; /* none below this UID has FLAG_RECENT */
   uint64_t indexed; /* the offset in the journal up to which there is an index, 0: none is known */
   unsigned int told_keywords;
-  bool sizes_loaded;
-  uint32_t unindexed_sizes; /* learned since the index was loaded or written */
-  bool rescan; /* the stamps are not to be trusted: something was found to be otherwise */
-  struct size_record *new_sizes; /* computed, not yet in the file */
-  size_t n_new_sizes;
+  bool rescan;         /* the stamps are not to be trusted: something was found to be otherwise */
+  struct cache *cache; /* null until something is asked of it */
   int watch;
   /* sessions.c; -1: not open, no slot */
   int aside, sessions, slot;
@@ -350,6 +347,8 @@ enum store_error folder_load(struct store *, char const *name, enum folder_mode,
 enum store_error folder_acquire(struct store *, char const *name, struct folder **);
 /* Whether the name still leads to the folder that was opened. */
 bool folder_exists(struct folder const *);
+/* The inode of a message's file, as the journal knows it. */
+uint64_t folder_inode(struct folder const *, uint32_t seq);
 void folder_drop_kept(struct store *);
 /* What we create in a folder: openat with O_CREAT|O_EXCL, mode and group as doc/store.md says. */
 int folder_create_file(struct folder const *, int dirfd, char const *name);
@@ -466,10 +465,5 @@ enum store_error publish_commit(struct folder *, uint64_t batch, struct arrival 
                                 struct set *uids);
 /* Unlinks the first n and ends the batch if an intent was written. */
 void publish_abort(struct folder *, uint64_t batch, struct arrival const *, size_t n);
-
-/* sizes.c */
-void sizes_load(struct folder *);
-void sizes_remember(struct folder *, struct message *, uint64_t size);
-void sizes_flush(struct folder *); /* what could not be written is forgotten */
 
 #endif

@@ -239,8 +239,9 @@ static enum store_error write_dovecot_keywords(struct handing *h) {
 
 static void unlink_ours(struct folder const *f) {
   /* What must not be replaced while somebody holds it, or is the whole Maildir's. */
-  static char const *const kept[] = {"lock",      "expunged", "uidvalidity", "uidvalidity.lock",
-                                     "tree.lock", "renaming", "trash",       "subscribed"};
+  static char const *const kept[] = {
+      "lock",      "cache.lock", "expunged", "uidvalidity", "uidvalidity.lock",
+      "tree.lock", "renaming",   "trash",    "subscribed"};
   struct dirent *e;
   int fd = openat(f->area, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *d = fd < 0 ? 0 : fdopendir(fd);

@@ -18,7 +18,6 @@ enum {
   RENEW_MINIMUM = 8 << 10, /* of journal: read in some tens of microseconds */
   RENEW_EACH = 1, /* and for each message: following that costs a fraction of what writing does */
   PIECE_COST = 1536, /* a page that is no longer shared counts as so much journal */
-  SIZE_RECORD = 16,  /* in `sizes`: counts as journal */
   RENEW_WAIT_MS = 0, /* for the lock: it is not worth any; the next one does it */
   MESSAGES_MAX = 1 << 26,
 };
@@ -332,8 +331,6 @@ static void adopt(struct writing *w) {
 static void write_index(struct folder *f) {
   struct writing w = {.f = f, .n = f->view.n - f->view.gone};
   f->indexed = f->journal.end;
-  sizes_load(f);
-  f->unindexed_sizes = 0;
   view_drop_sets(&f->view);
   view_recount(&f->view);
   unlinkat(f->area, "index.new", 0);
@@ -354,7 +351,6 @@ static void write_index(struct folder *f) {
 static uint64_t behind(struct folder const *f) {
   struct mapping const *m = f->view.map;
   return f->journal.end - (f->indexed <= f->journal.end ? f->indexed : 0) +
-         f->unindexed_sizes * (uint64_t)SIZE_RECORD +
          (m && m->end == f->indexed ? m->nchanged * (uint64_t)PIECE_COST : 0);
 }
 
@@ -374,7 +370,6 @@ static void look_for_newer(struct folder *f) {
   if (read_header(fd, &h) && fits(&h, &f->journal, f->view.uidvalidity, &st) &&
       h.end <= f->journal.end && h.end > f->indexed) {
     f->indexed = h.end;
-    f->unindexed_sizes = 0;
   }
   close(fd);
 }

@@ -11,7 +11,8 @@
  *   change.c    flags, expunge
  *   copy.c      copy and move
  *   append.c    new messages
- *   facts.c     what a message's bytes say, from the cache or from the file
+ *   facts.c     what a message's bytes say, from the cache or from the file; fields.c: lines of
+ *               its header
  *   status.c    counting without selecting
  *   watch.c     waiting for changes
  * and behind these, declared in folder.h:
@@ -19,8 +20,9 @@
  *   transaction.c, snapshot.c, batch.c, publish.c   how it is written, replaced and recovered
  *   scan.c      comparing it with the Maildir; own.c: where that is not needed
  *   index.c     the messages in a file, so that the journal need not be read; mapping.c
+ *   cache.c, cachewrite.c   what messages' bytes say, kept; declared in cache.h
  *   sessions.c  who else looks, and what is kept for them
- *   names.c, sizes.c, uidvalidity.c, boot.c, birth.c, error.c
+ *   names.c, uidvalidity.c, boot.c, birth.c, error.c
  *
  * Every function that can fail returns enum store_error.  A failure of the system (STORE_NOPERM to
  * STORE_UNAVAILABLE) has been logged when it returns: path, cause, remedy.  store_words() is the
@@ -121,7 +123,7 @@ enum folder_mode {
 };
 enum store_error folder_open(struct store *, char const *name, enum folder_mode, struct folder **);
 void folder_close(struct folder *);
-/* Nothing is to be done for a while: gives back what only counts while something is. */
+/* Before a wait that may be long: what only speeds things up is given back. */
 void folder_rest(struct folder *);
 
 uint32_t folder_uidvalidity(struct folder const *);
@@ -164,17 +166,35 @@ enum fact {
   FACT_ENVELOPE = 1 << 1, /* response values, ready for the wire */
   FACT_BODY = 1 << 2,
   FACT_BODYSTRUCTURE = 1 << 3,
-  FACT_HEADER = 1 << 4, /* the top header, raw, with its empty line */
 };
 struct facts {
   uint64_t size;
-  char const *envelope, *body, *bodystructure, *header;
-  size_t envelope_size, body_size, bodystructure_size, header_size;
+  char const *envelope, *body, *bodystructure;
+  size_t envelope_size, body_size, bodystructure_size;
 };
 /* Fills in the facts whose bits are set in want, from the cache where it has them, else by reading
- * the file once.  Strings live in the arena. */
+ * the file once.  Strings live until the next call on the folder, or as long as the arena if that
+ * is shorter. */
 enum store_error folder_facts(struct folder *, uint32_t seq, unsigned int want, struct arena *,
                               struct facts *);
+
+/* Fields of the top header, chosen by their names; prepared once for many messages. */
+struct field_choice {
+  char const *const *names; /* not copied */
+  size_t n;
+  uint64_t common;   /* well-known names: a bit for each */
+  bool rare, traces; /* there are others; there are such as only the file has */
+};
+void field_choice_init(struct field_choice *, char const *const *names, size_t n);
+struct field_lines {
+  char const *data;
+  size_t size;
+};
+/* The fields of these names, in the header's order, and its empty line, in CRLF form: what
+ * BODY[HEADER.FIELDS] is.  They live until the next folder_fields or folder_rest, or as long as the
+ * arena. */
+enum store_error folder_fields(struct folder *, uint32_t seq, struct field_choice const *,
+                               struct arena *, struct field_lines *);
 
 /* ---- sync.c ---- */
 

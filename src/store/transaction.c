@@ -44,7 +44,6 @@ static void carry(struct view *to, struct view const *from, struct message const
   }
   out->bits = (out->bits & ~(unsigned int)BIT_CHANGED) | (old->bits & (FLAG_RECENT | BIT_CHANGED));
   if (out->modseq != old->modseq) out->bits |= BIT_CHANGED;
-  out->size = old->size;
 }
 
 /* Whether the client can go on from old to fresh without noticing more than changes. */
