@@ -29,29 +29,13 @@ static bool parse_store_item(struct session *s, enum flag_operation *operation, 
   return imap_parse_fail(&s->parser, "FLAGS, +FLAGS or -FLAGS expected");
 }
 
-static void put_changed(struct session *s, struct set const *seqs) {
-  for (uint32_t seq = 0; set_next(seqs, &seq);) {
-    imap_puts(&s->out, "* ");
-    imap_put_number(&s->out, seq);
-    imap_puts(&s->out, " FETCH (");
-    if (command_by_uid(s)) {
-      imap_puts(&s->out, "UID ");
-      imap_put_number(&s->out, folder_uid(s->folder, seq));
-      imap_puts(&s->out, " ");
-    }
-    imap_puts(&s->out, "FLAGS ");
-    put_message_flags(s, seq);
-    imap_puts(&s->out, ")\r\n");
-  }
-}
-
 static void store_flags(struct session *s, struct set const *seqs, struct flag_change const *change,
                         bool silent) {
   struct flag_result result;
   enum store_error error = folder_store(s->folder, seqs, change, &s->arena, &result);
   if (error == STORE_OK) {
     update_keywords(s);
-    if (!silent) put_changed(s, &result.changed);
+    for (uint32_t seq = 0; !silent && set_next(&result.changed, &seq);) update_put_flags(s, seq);
     if (result.gone.n) error = STORE_EXPUNGED;
   }
   answer_done(s, error, "STORE completed");

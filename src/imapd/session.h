@@ -148,6 +148,8 @@ bool wait_interrupted(struct session *);
 /* Tells the client what happened to the selected mailbox since it was last told; not of expunges if
  * they would upset the numbers of the command at hand.  A mailbox that is gone ends the session. */
 enum store_error update_client(struct session *, bool may_expunge);
+/* "* 1 FETCH (FLAGS ...)", with the UID where the command is by UID. */
+void update_put_flags(struct session *, uint32_t seq);
 /* "* FLAGS ..." and "* OK [PERMANENTFLAGS ...]". */
 void update_put_flag_lists(struct session *);
 /* The same if the folder got keywords that the client was not told of. */

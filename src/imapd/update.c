@@ -36,8 +36,7 @@ static void tell_keywords(void *context) {
   update_keywords(context);
 }
 
-static void tell_flags(void *context, uint32_t seq) {
-  struct session *s = context;
+void update_put_flags(struct session *s, uint32_t seq) {
   put_number_and(s, seq, " FETCH (");
   if (command_by_uid(s)) { /* RFC 3501 section 6.4.8 */
     imap_puts(&s->out, "UID ");
@@ -47,6 +46,10 @@ static void tell_flags(void *context, uint32_t seq) {
   imap_puts(&s->out, "FLAGS ");
   put_message_flags(s, seq);
   imap_puts(&s->out, ")\r\n");
+}
+
+static void tell_flags(void *context, uint32_t seq) {
+  update_put_flags(context, seq);
 }
 
 static void tell_recent(struct session *s) {
