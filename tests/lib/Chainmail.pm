@@ -237,8 +237,9 @@ sub demo {
         sslport => free_port(),
     };
     chmod 0755, $demo->{dir};
+    # The configuration as it is shipped, where the demo would loosen some limits.
+    system('cp', '-R', "$TOP/conf", "$demo->{dir}/conf") == 0 or die "cp\n";
     if ($options{conf}) {
-        system('cp', '-R', "$TOP/conf", "$demo->{dir}/conf") == 0 or die "cp\n";
         open my $file, '>>', "$demo->{dir}/conf/imapd-ssl" or die $!;
         print $file "$_=$options{conf}{$_}\n" for sort keys %{ $options{conf} };
         close $file;
