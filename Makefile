@@ -104,7 +104,8 @@ demo:
 bench: all
 	CHAINMAIL_BIN=$(CURDIR)/$(B)/bin N="$(or $(N),100000)" RUNS="$(or $(RUNS),3)" ONLY="$(or $(ONLY),.)" tests/bench/bench
 
-PAGES = $(wildcard doc/*.[1578])
+# The pages of scripts/ stay with them.
+PAGES = $(filter-out doc/demo.8 doc/deps.8 doc/samplemail.1,$(wildcard doc/*.[1578]))
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/conf $(DESTDIR)$(PREFIX)/service \
 	  $(foreach s,1 5 7 8,$(DESTDIR)$(PREFIX)/share/man/man$(s))

@@ -173,8 +173,8 @@ static void greet(struct session *s, struct start const *start) {
 static void open_store(struct session *s, struct start const *start) {
   enum store_error error = store_open(&s->store, start->maildir, &start->options);
   if (error == STORE_OK) return;
-  log_event("refused", "user", user_name(), "maildir", start->maildir, "why", store_words(error),
-            (char *)0);
+  log_event("refused", "user", user_name(), "home", environment("HOME"), "maildir", start->maildir,
+            "why", store_words(error), (char *)0);
   tell_refusal(s, start, store_code(error), store_words(error));
   leave(s, EXIT_TEMPORARY);
 }
