@@ -93,6 +93,10 @@ static enum store_error open_directories(struct folder *f) {
     return errno == ENOENT && *f->name ? STORE_NONEXISTENT : folder_failure(f, "open", "cur");
   if (open_message_directory(f, "new", &f->new, &f->new_inode) < 0)
     return folder_failure(f, "open", "new");
+  /* Any of them may be a mount point, or a symbolic link to elsewhere. */
+  f->network = store_on_network(f->store, f->dir, f->path) ||
+               store_on_network(f->store, f->cur, f->path) ||
+               store_on_network(f->store, f->new, f->path);
   return STORE_OK;
 }
 

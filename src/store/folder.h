@@ -288,8 +288,9 @@ struct folder {
   struct folder *next; /* of the store's open folders */
   char *name, *path;   /* path: for log lines and inotify */
   enum folder_mode mode;
-  bool frozen; /* our directory cannot be written */
-  bool lost;   /* the folder is another one now: STORE_NONEXISTENT for good */
+  bool frozen;  /* our directory cannot be written */
+  bool network; /* neither maps nor inotify are to be trusted there */
+  bool lost;    /* the folder is another one now: STORE_NONEXISTENT for good */
   bool logged_odd;
   int dir, cur, new, area, lock;
   uint64_t device, inode, cur_inode, new_inode;
@@ -319,7 +320,7 @@ struct store {
   uint64_t boot;
   struct folder *open; /* all of this session's open folders */
   struct folder *kept; /* opened for APPEND, COPY, STATUS and kept for the next */
-  bool logged_watch;
+  bool logged_watch, logged_network;
 };
 
 /* error.c: the error that errno is; logs it.  name: inside the folder, may be null. */
@@ -336,6 +337,8 @@ enum store_error store_note_uidvalidity(struct store *, uint32_t);
 
 /* tree.c: the lock of the tree: a descriptor to close, or -1 and *e. */
 int store_lock_tree(struct store *, enum store_error *e);
+/* Whether this directory, whose path it is, is on a file system of the network; says so once. */
+bool store_on_network(struct store *, int fd, char const *path);
 /* So that nobody sees half of a RENAME: waits for one that is going on, finishes one whose maker
  * died. */
 void store_settle_tree(struct store *);

@@ -80,17 +80,22 @@ static int open_index(struct folder const *f, struct stat *st) {
   return -1;
 }
 
+/* Whether the header can be one; a file cut short has another size. */
+static bool is_whole(struct index_header const *h, struct stat const *st) {
+  return !memcmp(h->magic, magic, sizeof magic) && h->n <= MESSAGES_MAX &&
+         h->head_size >= sizeof *h && h->head_size <= HEAD_MAX && h->data >= h->head_size &&
+         h->data <= 2 * (uint64_t)HEAD_MAX &&
+         (uint64_t)st->st_size == h->data + (uint64_t)h->n * sizeof(struct message);
+}
+
 /* Whether it is of this journal and this program; no more than the header is known to be there. */
 static bool fits(struct index_header const *h, struct journal const *j, uint32_t uidvalidity,
                  struct stat const *st) {
-  return !memcmp(h->magic, magic, sizeof magic) && h->byte_order == BYTE_ORDER_MARK &&
-         h->format == FORMAT && h->header_size == sizeof *h &&
-         h->message_size == sizeof(struct message) && h->uidvalidity == uidvalidity &&
-         h->generation == j->generation && h->journal == j->inode && h->head_size <= HEAD_MAX &&
-         h->head_size >= sizeof *h && h->data >= h->head_size && h->data % page_size() == 0 &&
-         h->data <= 2 * (uint64_t)HEAD_MAX && h->nkeywords <= KEYWORDS_MAX && h->nsets &&
-         h->n <= MESSAGES_MAX &&
-         (uint64_t)st->st_size == h->data + (uint64_t)h->n * sizeof(struct message);
+  return is_whole(h, st) && h->byte_order == BYTE_ORDER_MARK && h->format == FORMAT &&
+         h->header_size == sizeof *h && h->message_size == sizeof(struct message) &&
+         h->uidvalidity == uidvalidity && h->generation == j->generation &&
+         h->journal == j->inode && h->data % page_size() == 0 && h->nkeywords <= KEYWORDS_MAX &&
+         h->nsets;
 }
 
 static bool read_header(int fd, struct index_header *h) {
@@ -185,23 +190,28 @@ static void start_again(struct view *v) {
   v->generation = generation;
 }
 
+static void drop(struct folder *f, char const *why) {
+  log_event("index-dropped", "path", f->path, "why", why, "consequence",
+            "none: the journal is read instead", (char *)0);
+  unlinkat(f->area, "index", 0);
+}
+
 bool index_load(struct folder *f, struct journal *j, struct view *v) {
   struct stat st;
   struct head head = {0};
   uint64_t tail;
   f->indexed = 0;
+  if (f->network) return false; /* a map could change, or vanish, under us */
   int fd = open_index(f, &st);
   if (fd < 0) return false;
-  bool good = read_header(fd, &head.h) && fits(&head.h, j, v->uidvalidity, &st) &&
+  bool whole = read_header(fd, &head.h) && is_whole(&head.h, &st) && read_head(fd, &head);
+  if (!whole) drop(f, "it is damaged, cut short or another program's");
+  /* One that is only old, or of another journal, is no cause for a word. */
+  bool good = whole && fits(&head.h, j, v->uidvalidity, &st) &&
               !journal_tail(j->fd, head.h.end, &tail) && tail == head.h.tail;
-  if (good) {
-    good = read_head(fd, &head) && take_head(f, fd, &head, j, v);
-    if (!good) {
-      start_again(v);
-      log_event("index-dropped", "path", f->path, "why", "its head is damaged", "consequence",
-                "none: the journal is read instead", (char *)0);
-      unlinkat(f->area, "index", 0);
-    }
+  if (good && !(good = take_head(f, fd, &head, j, v))) {
+    start_again(v);
+    drop(f, "its head is damaged");
   }
   free(head.data);
   close(fd);
@@ -355,7 +365,8 @@ static uint64_t behind(struct folder const *f) {
 }
 
 static bool is_wanted(struct folder const *f) {
-  if (f->frozen || f->lost || f->journal.fd < 0 || f->journal.moved || f->journal.bad) return false;
+  if (f->network || f->frozen || f->lost || f->journal.fd < 0 || f->journal.moved || f->journal.bad)
+    return false;
   if (f->view.n > MESSAGES_MAX) return false;
   /* What is pending has no place in it, and does not last. */
   return !f->view.npending && behind(f) > RENEW_MINIMUM + (uint64_t)RENEW_EACH * f->view.n;

@@ -79,7 +79,7 @@ static bool only_ours(struct own_changes *o) {
 
 void own_begin(struct folder *f) {
   struct own_changes *o = &f->own;
-  if (f->view.n < MESSAGES_MIN || !open_watch(f)) return;
+  if (f->network || f->view.n < MESSAGES_MIN || !open_watch(f)) return;
   /* In this order: what happens behind the comparison is reported. */
   if (!only_ours(o) || folder_is_known(f) <= 0) {
     forget(o);

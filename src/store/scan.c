@@ -517,8 +517,9 @@ enum store_error folder_refresh(struct folder *f, bool touch) {
   if (e || f->frozen) return e;
   int known = folder_is_known(f);
   if (known < 0) return unreadable(f);
-  /* A batch that is not ended: it is going on, or its maker died and the lock's holder ends it. */
-  if (known && !f->view.npending) {
+  /* A batch that is not ended: it is going on, or its maker died and the lock's holder ends it.  A
+   * damaged entry has been read: the lock's holder repairs the journal. */
+  if (known && !f->view.npending && !f->journal.damaged) {
     own_settle(f);
     return STORE_OK;
   }

@@ -22,7 +22,7 @@
  *   index.c     the messages in a file, so that the journal need not be read; mapping.c
  *   cache.c, cachewrite.c   what messages' bytes say, kept; declared in cache.h
  *   sessions.c  who else looks, and what is kept for them
- *   names.c, uidvalidity.c, boot.c, birth.c, error.c
+ *   names.c, uidvalidity.c, boot.c, birth.c, network.c, error.c
  *
  * Every function that can fail returns enum store_error.  A failure of the system (STORE_NOPERM to
  * STORE_UNAVAILABLE) has been logged when it returns: path, cause, remedy.  store_words() is the
@@ -272,7 +272,8 @@ enum store_error store_status(struct store *, char const *name, struct folder_st
 
 /* ---- watch.c: waiting for changes ---- */
 /* A descriptor that becomes readable when the folder may have changed, -1 if there is none (no
- * inotify, or no instance left): then poll with folder_sync once a second or more often. */
+ * inotify, no instance left, a file system of the network): then poll with folder_sync once a
+ * second or more often. */
 int folder_watch(struct folder *);
 /* Reads it empty; before folder_sync. */
 void folder_watch_drain(struct folder *);

@@ -1,5 +1,6 @@
 /* A Maildir++ tree: opening it; creating, deleting and renaming folders. */
 #include "store/inspect.h"
+#include "store/network.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,6 +18,18 @@ static noreturn void die_nomem(void) {
 
 /* ---- opening ---- */
 
+bool store_on_network(struct store *s, int fd, char const *path) {
+  char const *kind = network_kind(fd);
+  if (kind && !s->logged_network)
+    log_event(
+        "network-file-system", "path", path, "kind", kind, "consequence",
+        "slower: no index, no inotify; changes made on other machines are seen with the delay "
+        "of its caches",
+        "remedy", "keep mail on a disk of this machine", (char *)0);
+  s->logged_network |= kind != 0;
+  return kind != 0;
+}
+
 enum store_error store_open(struct store **out, char const *path,
                             struct store_options const *options) {
   char const *why, *remedy;
@@ -30,6 +43,7 @@ enum store_error store_open(struct store **out, char const *path,
   if (!s || !(s->path = strdup(path))) die_nomem();
   s->fd = fd;
   s->options = *options;
+  store_on_network(s, fd, path);
   s->area = store_open_area(s, fd); /* -1: a Maildir that can only be read */
   s->boot = store_boot();
   store_settle_tree(s);

@@ -36,6 +36,7 @@ static int watch_all(struct folder *f) {
 
 int folder_watch(struct folder *f) {
   if (f->watch >= 0) return f->watch;
+  if (f->network) return -1; /* what other machines do is not reported */
   if (!watch_all(f)) return f->watch;
   if (!f->store->logged_watch)
     log_failure("watch", f->path, "raise fs.inotify.max_user_instances and max_user_watches");
