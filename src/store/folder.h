@@ -383,6 +383,8 @@ enum store_error folder_intern(struct folder *, char const *name, unsigned int *
 /* Fills in a view that is empty, and journal->end, from the index; false: there is none that fits,
  * nothing has been changed. */
 bool index_load(struct folder *, struct journal *, struct view *);
+/* Removes an index that has turned out to be wrong, and says so. */
+void index_drop(struct folder *, char const *why);
 /* Writes the index, under the lock, where the journal behind the last one has grown long; the
  * folder's own view goes over to it where it can. */
 void index_renew_locked(struct folder *);

@@ -190,7 +190,7 @@ static void start_again(struct view *v) {
   v->generation = generation;
 }
 
-static void drop(struct folder *f, char const *why) {
+void index_drop(struct folder *f, char const *why) {
   log_event("index-dropped", "path", f->path, "why", why, "consequence",
             "none: the journal is read instead", (char *)0);
   unlinkat(f->area, "index", 0);
@@ -205,13 +205,13 @@ bool index_load(struct folder *f, struct journal *j, struct view *v) {
   int fd = open_index(f, &st);
   if (fd < 0) return false;
   bool whole = read_header(fd, &head.h) && is_whole(&head.h, &st) && read_head(fd, &head);
-  if (!whole) drop(f, "it is damaged, cut short or another program's");
+  if (!whole) index_drop(f, "it is damaged, cut short or another program's");
   /* One that is only old, or of another journal, is no cause for a word. */
   bool good = whole && fits(&head.h, j, v->uidvalidity, &st) &&
               !journal_tail(j->fd, head.h.end, &tail) && tail == head.h.tail;
   if (good && !(good = take_head(f, fd, &head, j, v))) {
     start_again(v);
-    drop(f, "its head is damaged");
+    index_drop(f, "its head is damaged");
   }
   free(head.data);
   close(fd);

@@ -130,6 +130,8 @@ static enum store_error reload(struct folder *f, bool locked) {
   view_init(&fresh);
   fresh.uidvalidity = uidvalidity;
   fresh.generation = j.generation;
+  /* If this session cannot go on with what all of the journal says, the next one must see it. */
+  if (locked && f->journal.damaged) index_drop(f, "the journal it was made from is damaged");
   bool indexed = !j.moved && !f->journal.damaged && index_load(f, &j, &fresh);
   enum journal_end end = journal_read(&j, &fresh, true);
   if (locked && indexed && end == END_BAD) end = read_from_start(&j, &fresh);

@@ -21,11 +21,9 @@ static noreturn void die_nomem(void) {
 bool store_on_network(struct store *s, int fd, char const *path) {
   char const *kind = network_kind(fd);
   if (kind && !s->logged_network)
-    log_event(
-        "network-file-system", "path", path, "kind", kind, "consequence",
-        "slower: no index, no inotify; changes made on other machines are seen with the delay "
-        "of its caches",
-        "remedy", "keep mail on a disk of this machine", (char *)0);
+    log_event("network-file-system", "path", path, "kind", kind, "consequence",
+              "slower: no index, no inotify; what other machines deliver is seen late", "remedy",
+              "let no other machine serve it; better, keep mail on a disk of this one", (char *)0);
   s->logged_network |= kind != 0;
   return kind != 0;
 }
