@@ -51,7 +51,9 @@ int privilege_become(uid_t uid, gid_t gid, gid_t const *groups, size_t ngroups) 
 }
 
 int directory_enter_nowhere(char const *program) {
-  static char const *const parents[] = {"/tmp", "/var/tmp", "/run"};
+  /* Those in memory first: ext4 keeps an inode that has just been deleted from being used again for
+   * some seconds, and looks at each such one whenever it makes another. */
+  static char const *const parents[] = {"/dev/shm", "/run", "/tmp", "/var/tmp"};
   for (size_t i = 0; i < sizeof parents / sizeof *parents; i++) {
     char path[64];
     int n = snprintf(path, sizeof path, "%s/%s.XXXXXX", parents[i], program);

@@ -128,7 +128,7 @@ static noreturn void take_failed(struct keeper *k, char const *message, size_t s
   } const steps[STEP_COUNT] = {
       [STEP_EXEC] = {"execute imaplogin as the parser", "let PATH or the run script find it"},
       [STEP_DIRECTORY] = {"make an empty directory for the parser",
-                          "make /tmp, /var/tmp or /run writable to root"},
+                          "make /dev/shm, /run, /tmp or /var/tmp writable to root"},
       [STEP_CHROOT] = {"chroot the parser", "do not take CAP_SYS_CHROOT from root"},
       [STEP_PRIVILEGE] = {"give the parser the user of UID and GID",
                           "do not take CAP_SETUID and CAP_SETGID from root"},

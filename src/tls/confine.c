@@ -40,8 +40,9 @@ static int const allowed[] = {0};
 void engine_confine(uid_t uid, gid_t gid) {
   if (!geteuid()) {
     if (directory_enter_nowhere("tlsd") < 0 || chroot(".") < 0)
-      log_die_failure(EXIT_TEMPORARY, "chroot", 0,
-                      "tlsd as root needs /tmp, /var/tmp or /run writable, and CAP_SYS_CHROOT");
+      log_die_failure(
+          EXIT_TEMPORARY, "chroot", 0,
+          "let tlsd as root write to /dev/shm, /run, /tmp or /var/tmp, with CAP_SYS_CHROOT");
     if (privilege_drop(uid, gid) < 0)
       log_die_failure(EXIT_TEMPORARY, "setuid", 0, "see TLS_UID and TLS_GID in tlsd(8)");
   }
