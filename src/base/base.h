@@ -79,6 +79,10 @@ ssize_t io_read(int fd, void *buf, size_t size, int64_t deadline);
  * non-blocking descriptors and does not change their mode (the description is shared). */
 int io_write_all(int fd, void const *buf, size_t size, int64_t deadline);
 bool fd_is_socket(int fd);
+/* TCP: no small write waits until the peer has acknowledged the one before it, as the last piece of
+ * a long answer would.  Holds for whoever has the connection after us; of anything else, nothing
+ * happens. */
+void fd_send_at_once(int fd);
 
 /* ---- file.c ---- */
 /* Reads the whole of dirfd/name, at most max bytes (EFBIG beyond), into memory from malloc that

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -70,6 +72,12 @@ bool fd_is_socket(int fd) {
   int type;
   socklen_t size = sizeof type;
   return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+}
+
+void fd_send_at_once(int fd) {
+  int saved = errno, on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  errno = saved;
 }
 
 /* One write that does not block for long: a socket is told so; on a pipe, poll(2) promises room for

@@ -56,7 +56,9 @@ bool imap_input_pending(struct imap_input const *);
 
 /* ---- output.c ---- */
 
-enum { IMAP_OUTPUT_SIZE = 16384 };
+/* Listings go out in pieces of this size: of 16 KiB, system calls would be a third of their cost.
+ * Memory only while it is written to. */
+enum { IMAP_OUTPUT_SIZE = 65536 };
 
 /* A buffered writer.  After a failed write (the client is gone, or took nothing for timeout_ms)
  * `failed` is set, everything further is dropped silently, and the caller sees it at the command's
@@ -76,6 +78,10 @@ void imap_output_init(struct imap_output *, int fd, int timeout_ms);
 void imap_flush(struct imap_output *);
 /* Flushes and gives the buffer's memory back: before a long wait. */
 void imap_output_idle(struct imap_output *);
+
+/* A place for n more bytes (at most IMAP_OUTPUT_SIZE) at the buffer's end; whoever writes there
+ * adds to `size` what was written. */
+char *imap_room(struct imap_output *, size_t n);
 
 /* imap_put for what does not fit the buffer. */
 void imap_put_through(struct imap_output *, void const *data, size_t size);

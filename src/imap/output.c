@@ -7,7 +7,7 @@
 
 /* A quoted string longer than this goes as a literal: some clients read lines into fixed buffers.
  */
-enum { QUOTED_MAX = 1000 };
+enum { QUOTED_MAX = 1000, NUMBER_MAX = 20 /* digits of 64 bits */ };
 
 void imap_output_init(struct imap_output *out, int fd, int timeout_ms) {
   *out = (struct imap_output){.fd = fd, .timeout_ms = timeout_ms};
@@ -43,9 +43,7 @@ void imap_output_idle(struct imap_output *out) {
   out->buf = 0;
 }
 
-/* A place for n more bytes (at most IMAP_OUTPUT_SIZE) at the buffer's end; they are not yet counted
- * in `size`. */
-static char *room(struct imap_output *out, size_t n) {
+char *imap_room(struct imap_output *out, size_t n) {
   if (n > IMAP_OUTPUT_SIZE - out->size) imap_flush(out);
   if (!out->buf) {
     out->buf = malloc(IMAP_OUTPUT_SIZE);
@@ -63,18 +61,20 @@ void imap_put_through(struct imap_output *out, void const *data, size_t size) {
     write_out(out, data, size);
     return;
   }
-  memcpy(room(out, size), data, size);
+  memcpy(imap_room(out, size), data, size);
   out->size += size;
 }
 
+/* Listings are made of numbers: each is written where it goes. */
 void imap_put_number(struct imap_output *out, uint64_t n) {
-  char digits[20];
-  size_t i = sizeof digits;
-  for (; n > UINT32_MAX; n /= 10) digits[--i] = (char)('0' + n % 10);
+  size_t size = 1;
+  for (uint64_t limit = 10; size < NUMBER_MAX && n >= limit; limit *= 10) size++;
+  char *p = imap_room(out, NUMBER_MAX) + size;
+  out->size += size;
+  for (; n > UINT32_MAX; n /= 10) *--p = (char)('0' + n % 10);
   uint32_t small = (uint32_t)n; /* cheaper to divide */
-  do digits[--i] = (char)('0' + small % 10);
+  do *--p = (char)('0' + small % 10);
   while (small /= 10);
-  imap_put(out, digits + i, sizeof digits - i);
 }
 
 void imap_put_literal_header(struct imap_output *out, uint64_t size) {
@@ -99,7 +99,7 @@ static void put_literal(struct imap_output *out, char const *data, size_t size) 
 }
 
 static void put_quoted(struct imap_output *out, char const *data, size_t size, size_t escapes) {
-  char *start = room(out, size + escapes + 2), *p = start;
+  char *start = imap_room(out, size + escapes + 2), *p = start;
   *p++ = '"';
   if (!escapes) {
     if (size) memcpy(p, data, size);
@@ -146,7 +146,7 @@ void imap_put_astring(struct imap_output *out, char const *text) {
 }
 
 void imap_put_date_time(struct imap_output *out, time_t t) {
-  char *start = room(out, IMAP_DATE_TIME_SIZE + 2);
+  char *start = imap_room(out, IMAP_DATE_TIME_SIZE + 2);
   start[0] = '"';
   date_time_format(start + 1, t);
   start[IMAP_DATE_TIME_SIZE + 1] = '"';

@@ -8,9 +8,10 @@
 #include <string.h>
 #include <strings.h>
 
+enum { FLAG_ROOM = 12 }; /* copied as it is: a size that the compiler knows */
 #define NAMED(text) text, sizeof text - 1
 static struct {
-  char const *name;
+  char name[FLAG_ROOM];
   size_t size;
   unsigned int flag;
 } const system_flags[] = {
@@ -20,7 +21,7 @@ static struct {
 };
 enum {
   SYSTEM_FLAGS = sizeof system_flags / sizeof *system_flags,
-  SYSTEM_FLAGS_SIZE = 64,          /* all of them with a parenthesis and blanks: 46 */
+  SYSTEM_FLAGS_SIZE = 64,          /* all of them with a parenthesis, blanks and FLAG_ROOM: 58 */
   LISTED_FLAGS = 2 * KEYWORDS_MAX, /* no message can have more; room for those named twice */
 };
 
@@ -70,14 +71,14 @@ static void put_name(struct session *s, char const *name, bool *first) {
 }
 
 /* "(\Answered \Seen": without the parenthesis that closes.  Listings are made of this, so it is
- * put in one piece.  Returns the size. */
-static size_t write_system_flags(char text[SYSTEM_FLAGS_SIZE], unsigned int flags) {
+ * written where it goes.  Returns the size. */
+static size_t write_system_flags(char *text, unsigned int flags) {
   size_t size = 0;
   text[size++] = '(';
   for (size_t i = 0; i < SYSTEM_FLAGS; i++) {
     if (!(flags & system_flags[i].flag)) continue;
     if (size > 1) text[size++] = ' ';
-    memcpy(text + size, system_flags[i].name, system_flags[i].size);
+    memcpy(text + size, system_flags[i].name, FLAG_ROOM);
     size += system_flags[i].size;
   }
   return size;
@@ -86,8 +87,8 @@ static size_t write_system_flags(char text[SYSTEM_FLAGS_SIZE], unsigned int flag
 void put_message_flags(struct session *s, uint32_t seq) {
   unsigned int flags = folder_flags(s->folder, seq), keywords = folder_keyword_count(s->folder);
   bool first = !(flags & (FLAG_STANDARD | FLAG_RECENT));
-  char text[SYSTEM_FLAGS_SIZE];
-  imap_put(&s->out, text, write_system_flags(text, flags));
+  char *text = imap_room(&s->out, SYSTEM_FLAGS_SIZE);
+  s->out.size += write_system_flags(text, flags);
   for (unsigned int k = 0; k < keywords; k++)
     if (folder_has_keyword(s->folder, seq, k))
       put_name(s, folder_keyword_name(s->folder, k), &first);

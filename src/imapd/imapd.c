@@ -213,6 +213,7 @@ int main(int argc, char **argv) {
   int64_t began = clock_ms();
   log_init("imapd");
   signal(SIGPIPE, SIG_IGN);
+  fd_send_at_once(1);
   imap_input_init(&s.in, 0);
   imap_output_init(&s.out, 1, OUTPUT_TIMEOUT_MS);
   imap_parser_init(&s.parser, &s.in, &s.out, &s.arena, COMMAND_SIZE_MAX);

@@ -350,6 +350,7 @@ static noreturn void refuse_crowd(struct keeper const *k) {
 static void begin(struct keeper *k) {
   k->state.began = clock_ms();
   look_at_tls(k);
+  fd_send_at_once(1);
   log_connect(k);
   int slot = slot_take_configured();
   if (slot < 0 && errno == EAGAIN) refuse_crowd(k);

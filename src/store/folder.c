@@ -291,6 +291,13 @@ unsigned int folder_flags(struct folder const *f, uint32_t seq) {
   return at(f, seq)->bits & (FLAG_STANDARD | FLAG_RECENT);
 }
 
+uint32_t folder_next_flagged(struct folder const *f, uint32_t seq, unsigned int mask,
+                             unsigned int wanted) {
+  mask &= FLAG_STANDARD | FLAG_RECENT;
+  while (seq <= f->count && (at(f, seq)->bits & mask) != wanted) seq++;
+  return seq;
+}
+
 uint64_t folder_inode(struct folder const *f, uint32_t seq) {
   return at(f, seq)->inode;
 }

@@ -141,6 +141,10 @@ uint32_t folder_seq(struct folder const *, uint32_t uid);
 /* The sequence numbers of those of the UIDs that exist. */
 void folder_seqs(struct folder const *, struct set const *uids, struct set *seqs);
 unsigned int folder_flags(struct folder const *, uint32_t seq);
+/* The first message from seq on of whose flags in `mask` exactly those in `wanted` are set; one
+ * more than there are messages if there is none. */
+uint32_t folder_next_flagged(struct folder const *, uint32_t seq, unsigned int mask,
+                             unsigned int wanted);
 uint64_t folder_modseq(struct folder const *, uint32_t seq);
 bool folder_has_keyword(struct folder const *, uint32_t seq, unsigned int keyword);
 /* When it was received: the file's mtime. */

@@ -119,9 +119,14 @@ void view_free(struct view *v) {
   *v = (struct view){0};
 }
 
+/* UIDs ascend from 1 at least to less than uidnext: no more than uid - 1 messages can be before,
+ * nor more than uidnext - uid behind.  Where few have been expunged, that leaves little of the
+ * index to look at, and so to read and verify. */
 uint32_t view_find(struct view const *v, uint32_t uid) {
-  uint32_t low = 0, high = v->n;
+  if (!uid) return 0;
   if (uid >= v->uidnext) return v->n;
+  uint32_t behind = v->uidnext - uid;
+  uint32_t low = v->n > behind ? v->n - behind : 0, high = v->n < uid - 1 ? v->n : uid - 1;
   while (low < high) {
     uint32_t middle = low + (high - low) / 2;
     if (view_at(v, middle)->uid < uid)

@@ -2,8 +2,6 @@
  * it says of the connection goes to the chain as strings that are not trusted there. */
 #include "tls/tls.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
@@ -128,17 +126,10 @@ static char await_command(int control) {
   return command;
 }
 
-/* The chain writes an answer in one piece or two; a piece must not wait for the peer's
- * acknowledgement of the one before.  Fails where the connection is not TCP, and then needs not. */
-static void send_at_once(int connection) {
-  int on = 1;
-  setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
-
 noreturn void engine_run(struct engine_settings const *settings, int control, int chain) {
   static struct engine e;
   e.relay = (struct relay){.tls = &e.server.eng, .connection = 0, .chain = chain};
-  send_at_once(0);
+  fd_send_at_once(0);
   engine_prepare(&e, settings->credentials);
   engine_confine(settings->uid, settings->gid);
 

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -70,6 +72,18 @@ static void test_broken_socket(void) {
   close(fds[1]);
 }
 
+static void test_at_once(void) {
+  int fd = socket(AF_INET, SOCK_STREAM, 0), on = 0;
+  socklen_t size = sizeof on;
+  if (fd < 0) return;
+  fd_send_at_once(fd);
+  ok(!getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &size) && on, "TCP writes do not wait");
+  close(fd);
+  errno = 0;
+  fd_send_at_once(fd);
+  ok(!errno, "and what is no TCP is no error");
+}
+
 int main(void) {
   int fds[2];
   test_moving();
@@ -80,6 +94,7 @@ int main(void) {
     test_writing(fds, "a socket");
   }
   test_broken_socket();
+  test_at_once();
   int null = open("/dev/null", O_RDWR);
   ok(!fd_is_socket(null), "a file is no socket");
   ok(!io_write_all(null, "x", 1, -1), "and can be written");

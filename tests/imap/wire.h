@@ -14,7 +14,7 @@ struct wire {
   struct imap_parser parser;
   struct arena arena;
   int client; /* what the server wrote is read here */
-  char answer[65536];
+  char answer[4 * IMAP_OUTPUT_SIZE];
 };
 
 /* Files stand for the connection, since they hold any amount. */
