@@ -70,3 +70,14 @@ int maildir_become_owner(char const *path) {
   if (stat(path, &st) < 0) return -1;
   return st.st_uid ? privilege_become(st.st_uid, st.st_gid, &st.st_gid, 1) : 0;
 }
+
+int maildir_open_tree(char const *path, struct maildir_folders *folders) {
+  char const *why, *remedy;
+  if (maildir_become_owner(path) < 0)
+    log_die_failure(EXIT_TEMPORARY, "become the owner of", path, "name a Maildir");
+  int maildir = maildir_check(path, true, &why, &remedy);
+  if (maildir < 0)
+    log_die(EXIT_TEMPORARY, "refused", "path", path, "why", why, "remedy", remedy, (char *)0);
+  if (maildir_folders(maildir, folders) < 0) log_die_failure(EXIT_TEMPORARY, "read", path, 0);
+  return maildir;
+}

@@ -100,6 +100,9 @@ void maildir_folders_free(struct maildir_folders *);
 /* For a tool that root has started: becomes the owner of the Maildir at path, for good, so that
  * nothing the owner may have put there leads root astray.  Root's own Maildir leaves it root. */
 int maildir_become_owner(char const *path);
+/* For a tool: becomes the owner of the Maildir at path, makes sure it can be served, and lists its
+ * folders.  Gives maildir_check's descriptor; ends the process, with a log line, if it cannot. */
+int maildir_open_tree(char const *path, struct maildir_folders *);
 
 /* ---- rename.c ---- */
 /* rename(2) that fails with EEXIST rather than replace. */

@@ -131,6 +131,8 @@ enum {
 struct mapping {
   char *start;
   size_t size, file_size; /* file_size: what of it is the file: whole pages */
+  int fd;                 /* the index; -1: the messages have been made again from the journal */
+  uint64_t data;          /* where in it they begin */
   uint32_t room;          /* messages that have room in it */
   uint32_t n;             /* messages of the index */
   uint32_t unchecked;     /* blocks whose checksum has not been verified */
@@ -149,13 +151,17 @@ struct mapping {
   uint32_t nremoved, removed_room;
   bool moving; /* messages are being moved: what is where cannot be told */
 };
-/* Maps n messages that fd has at `data` (a multiple of the page size); sums: of the blocks, to be
- * freed by it.  checked: they need not be verified.  Null: errno, and sums are the caller's. */
+/* Maps n messages that fd has at `data` (a multiple of the page size); sums: of the blocks.  Both
+ * are the mapping's then.  checked: they need not be verified.  Null: errno, and fd and sums are
+ * the caller's. */
 struct mapping *mapping_new(int fd, uint64_t data, uint32_t n, uint64_t *sums, bool checked);
 void mapping_free(struct mapping *);
 /* Verifies the block this message is in; makes everything again from the journal if it is bad. */
 void mapping_check(struct mapping *, uint32_t index);
 void mapping_check_from(struct mapping *, uint32_t index);
+/* Before anything lasting is concluded from the messages: somebody may have written into the file
+ * since its blocks were verified.  False: they have been made again, and are right now. */
+bool mapping_confirm(struct mapping *);
 /* A record changes this message. */
 void mapping_changed(struct mapping *, struct message const *);
 void mapping_removed(struct mapping *, uint32_t uid);
@@ -220,7 +226,7 @@ void record_stamps(struct records *, struct maildir_stamp const seen[2]);
  * KEYWORDS_MAX ids (may be null). */
 size_t entry_parse(char const *data, size_t size, struct entry *, uint16_t *keywords,
                    unsigned int *nkeywords);
-enum { ENTRY_FIXED = 48, ENTRY_SIZE_MAX = ENTRY_FIXED + 2 * KEYWORDS_MAX + 264 };
+enum { ENTRY_FIXED = 56, ENTRY_SIZE_MAX = ENTRY_FIXED + 2 * KEYWORDS_MAX + 264 };
 
 /* A cursor over content; reads past the end give 0 and set `bad`. */
 struct cursor {

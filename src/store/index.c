@@ -214,7 +214,7 @@ bool index_load(struct folder *f, struct journal *j, struct view *v) {
     index_drop(f, "its head is damaged");
   }
   free(head.data);
-  close(fd);
+  if (!good) close(fd);
   return good;
 }
 
@@ -321,6 +321,7 @@ static void adopt(struct writing *w) {
   struct mapping *m = mapping_new(w->fd, w->data, w->n, w->sums, true);
   if (!m) return;
   w->sums = 0;
+  w->fd = -1;
   struct message *old = v->messages;
   struct mapping *old_map = v->map;
   uint32_t recent = view_find(v, f->recent_from);
@@ -341,6 +342,7 @@ static void adopt(struct writing *w) {
 static void write_index(struct folder *f) {
   struct writing w = {.f = f, .n = f->view.n - f->view.gone};
   f->indexed = f->journal.end;
+  if (f->view.map) mapping_confirm(f->view.map);
   view_drop_sets(&f->view);
   view_recount(&f->view);
   unlinkat(f->area, "index.new", 0);

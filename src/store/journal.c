@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FORMAT = 1, RECORD_HEADER = 16, RECORD_MARK = 0x4d63, CHUNK = 256 << 10 };
+enum { FORMAT = 2, RECORD_HEADER = 16, RECORD_MARK = 0x4d63, CHUNK = 256 << 10 };
 #define BYTE_ORDER_MARK UINT32_C(0x01020304)
 /* Entries are found by offset / 8 in 32 bits. */
 #define JOURNAL_SIZE_MAX (UINT64_C(8) << 32)

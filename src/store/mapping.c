@@ -68,17 +68,17 @@ static void replay(struct mapping const *m, struct view *whole) {
   journal_read(&j, whole, true);
 }
 
+/* Those of the index, its last page too: that was read unverified. */
 static void put_back(struct mapping *m, struct view const *whole) {
   struct view *v = m->view;
-  uint32_t at = 0, limit = (uint32_t)(m->file_size / sizeof(struct message)) + 1;
-  if (limit > v->n) limit = v->n;
-  for (uint32_t i = 0; i < whole->n && at < limit; i++) {
+  uint32_t at = 0;
+  for (uint32_t i = 0; i < m->n; i++) {
     struct message one = whole->messages[i];
     if (is_removed(m, one.uid)) continue;
+    if (at == v->n) die_lost(m);
     one.keywords = view_keyword_set(v, view_keywords_of(whole, &one));
     v->messages[at++] = one;
   }
-  if (at < limit) die_lost(m);
 }
 
 /* What the client had still to be told of. */
@@ -96,6 +96,8 @@ static void make_again(struct mapping *m) {
   int const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
   if (m->moving) die_lost(m);
   m->unchecked = 0;
+  close(m->fd);
+  m->fd = -1;
   if (m->file_size &&
       mmap(m->start, m->file_size, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED)
     die_nomem();
@@ -134,6 +136,26 @@ void mapping_check_from(struct mapping *m, uint32_t index) {
     mapping_check(m, i);
 }
 
+/* Block by block, from the file, since what this session has changed in the map has no checksum. */
+static bool file_is_good(struct mapping const *m) {
+  struct message block[BLOCK_MESSAGES];
+  for (uint32_t first = 0; first < m->n; first += BLOCK_MESSAGES) {
+    uint32_t n = m->n - first < BLOCK_MESSAGES ? m->n - first : BLOCK_MESSAGES;
+    size_t size = n * sizeof *block;
+    uint32_t number = first / BLOCK_MESSAGES;
+    if (pread(m->fd, block, size, (off_t)(m->data + first * sizeof *block)) != (ssize_t)size ||
+        mapping_sum(number, block, n) != m->sums[number])
+      return false;
+  }
+  return true;
+}
+
+bool mapping_confirm(struct mapping *m) {
+  if (m->fd < 0 || file_is_good(m)) return true;
+  make_again(m);
+  return false;
+}
+
 void mapping_changed(struct mapping *m, struct message const *message) {
   size_t at = (size_t)((char const *)message - m->start) / CHANGED_PIECE;
   if (at >= m->file_size / CHANGED_PIECE || m->changed[at]) return;
@@ -154,6 +176,7 @@ void mapping_removed(struct mapping *m, uint32_t uid) {
 
 void mapping_free(struct mapping *m) {
   fault_forget(&m->region);
+  if (m->fd >= 0) close(m->fd);
   munmap(m->start, m->size);
   free(m->checked);
   free(m->changed);
@@ -164,14 +187,14 @@ void mapping_free(struct mapping *m) {
 
 /* The last, incomplete page is read: what comes behind it is memory and must not go with the file
  * when that is cut short. */
-static int fill(struct mapping *m, int fd, uint64_t data) {
+static int fill(struct mapping *m) {
   size_t rest = m->n * sizeof(struct message) - m->file_size;
   int const flags = MAP_PRIVATE | MAP_FIXED;
-  if (m->file_size &&
-      mmap(m->start, m->file_size, PROT_READ | PROT_WRITE, flags, fd, (off_t)data) == MAP_FAILED)
+  if (m->file_size && mmap(m->start, m->file_size, PROT_READ | PROT_WRITE, flags, m->fd,
+                           (off_t)m->data) == MAP_FAILED)
     return -1;
   if (!rest) return 0;
-  ssize_t r = pread(fd, m->start + m->file_size, rest, (off_t)(data + m->file_size));
+  ssize_t r = pread(m->fd, m->start + m->file_size, rest, (off_t)(m->data + m->file_size));
   if (r >= 0 && (size_t)r < rest) errno = EIO;
   return (size_t)r == rest && r >= 0 ? 0 : -1;
 }
@@ -202,8 +225,11 @@ struct mapping *mapping_new(int fd, uint64_t data, uint32_t n, uint64_t *sums, b
   }
   m->region.start = m->start;
   m->region.size = m->size;
-  if (fill(m, fd, data) < 0 || fault_watch(&m->region) < 0) {
+  m->fd = fd;
+  m->data = data;
+  if (fill(m) < 0 || fault_watch(&m->region) < 0) {
     int saved = errno;
+    m->fd = -1;
     mapping_free(m);
     errno = saved;
     return 0;

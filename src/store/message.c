@@ -40,6 +40,7 @@ static int try_open(struct folder *f, struct message const *m, int *fd, enum sto
   }
   if (st.st_ino == m->inode && (uint64_t)st.st_size == entry.size) return 1;
   close(*fd);
+  if (f->view.map && !mapping_confirm(f->view.map)) return 0; /* the index was wrong */
   *e = f->frozen ? STORE_EXPUNGED : disown(f, m->uid);
   return -1;
 }

@@ -101,6 +101,13 @@ static uint16_t put_keywords(struct records *r, struct keyword_set const *set, b
   return n;
 }
 
+enum { ENTRY_CHECK = 48 }; /* where the checksum of all else stands; what is fixed ends behind it */
+
+static uint64_t entry_checksum(char const *entry, size_t size) {
+  uint64_t fixed = store_hash(9, entry, ENTRY_CHECK);
+  return store_hash(fixed, entry + ENTRY_FIXED, size - ENTRY_FIXED);
+}
+
 size_t record_entry(struct records *r, struct entry const *e, struct keyword_set const *set) {
   size_t start = r->size, name_size = strlen(e->name);
   uint16_t nkeywords = put_keywords(r, set, false);
@@ -116,9 +123,12 @@ size_t record_entry(struct records *r, struct entry const *e, struct keyword_set
   record_bytes(r, small, sizeof small);
   record_u16(r, (uint16_t)size);
   record_u32(r, 0);
+  record_u64(r, 0);
   put_keywords(r, set, true);
   record_bytes(r, e->name, name_size);
   record_align(r);
+  uint64_t check = entry_checksum(r->data + start, size);
+  memcpy(r->data + start + ENTRY_CHECK, &check, sizeof check);
   return start;
 }
 
@@ -190,9 +200,12 @@ size_t entry_parse(char const *data, size_t size, struct entry *e, uint16_t *key
   char const *small = take_bytes(&c, 2);
   size_t whole = take_u16(&c);
   take_u32(&c);
+  uint64_t check = take_u64(&c);
   if (c.bad || n > KEYWORDS_MAX || !e->uid || e->uid == UINT32_MAX || !small[1]) return 0;
   size_t name_size = (unsigned char)small[1];
-  if (whole > size || whole % 8 || whole < ENTRY_FIXED + 2 * n + name_size) return 0;
+  if (whole > size || whole % 8 || whole < ENTRY_FIXED + 2 * n + name_size ||
+      check != entry_checksum(data, whole))
+    return 0;
   char const *ids = take_bytes(&c, 2 * (size_t)n);
   char const *name = take_bytes(&c, name_size);
   if (c.bad || memchr(name, 0, name_size) || memchr(name, '/', name_size) || *name == '.') return 0;

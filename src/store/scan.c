@@ -226,7 +226,7 @@ static int read_directory(struct scan *s, bool is_new) {
                 : maildir_scan(s->f->dir, "cur", s->f->cur_inode, seen, odd, s);
 }
 
-static int pass(struct scan *s) {
+static int pass_once(struct scan *s) {
   struct timespec now;
   struct maildir_stamp after[2];
   begin_pass(s);
@@ -257,6 +257,17 @@ static bool has_conflict(struct scan const *s) {
   for (size_t i = 0; s->touch && i < s->unknown.n; i++)
     if (s->unknown.items[i].index != NOBODY) return true;
   return false;
+}
+
+static bool has_difference(struct scan const *s) {
+  return s->unknown.n || s->renamed.n || s->extra.n || has_absent(s);
+}
+
+/* A difference may be the index's damage, not the directory's change: then once more. */
+static int pass(struct scan *s) {
+  struct mapping *map = s->f->view.map;
+  if (pass_once(s) < 0) return -1;
+  return map && has_difference(s) && !mapping_confirm(map) ? pass_once(s) : 0;
 }
 
 /* When no scan was still: a name may have been missed that has been there all the time. */

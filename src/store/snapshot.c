@@ -143,6 +143,7 @@ static enum store_error write_new(struct folder *f, struct records *r, uint32_t 
 enum store_error folder_snapshot(struct folder *f) {
   struct records r = {0};
   struct view *v = &f->view;
+  if (v->map) mapping_confirm(v->map);
   uint32_t *offsets = calloc((size_t)v->n + 1, sizeof *offsets);
   if (!offsets) return folder_failure(f, "find memory for", AREA "/journal");
   if (v->boot != f->store->boot && v->ceiling > v->uidnext) v->uidnext = v->ceiling;

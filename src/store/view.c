@@ -155,6 +155,7 @@ void view_unmap(struct view *v) {
   struct message *own = malloc((size_t)v->n * sizeof *own + 1);
   if (!own) die_nomem();
   mapping_check_from(v->map, 0);
+  mapping_confirm(v->map);
   if (v->n) memcpy(own, v->messages, (size_t)v->n * sizeof *own);
   mapping_free(v->map);
   v->map = 0;
@@ -238,6 +239,7 @@ uint32_t view_drop(struct view *v, uint32_t from, uint32_t to,
   struct message *m = v->messages;
   if (v->map) {
     mapping_check_from(v->map, first);
+    mapping_confirm(v->map); /* behind the move nobody could tell */
     v->map->moving = true;
   }
   for (uint32_t i = first; i < to; i++) {

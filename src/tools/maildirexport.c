@@ -31,7 +31,6 @@ int main(int argc, char **argv) {
   struct store_options const options = {.umask = 077, .check_ownership = true};
   struct maildir_folders folders;
   struct store *s;
-  char const *why, *remedy;
   log_init("maildirexport");
   if (getopt(argc, argv, "") != -1 || argc - optind != 2) usage();
   char const *path = argv[optind + 1];
@@ -39,12 +38,7 @@ int main(int argc, char **argv) {
                            : !strcmp(argv[optind], "dovecot") ? FOREIGN_DOVECOT
                                                               : FOREIGN_NONE;
   if (kind == FOREIGN_NONE) usage();
-  if (maildir_become_owner(path) < 0)
-    log_die_failure(EXIT_TEMPORARY, "become the owner of", path, "name a Maildir");
-  int maildir = maildir_check(path, true, &why, &remedy);
-  if (maildir < 0)
-    log_die(EXIT_TEMPORARY, "refused", "path", path, "why", why, "remedy", remedy, (char *)0);
-  if (maildir_folders(maildir, &folders) < 0) log_die_failure(EXIT_TEMPORARY, "read", path, 0);
+  maildir_open_tree(path, &folders);
   if (store_open(&s, path, &options)) return EXIT_TEMPORARY;
   bool good = true;
   for (size_t i = 0; i < folders.n; i++) good &= hand_over(s, folders.names[i], kind);

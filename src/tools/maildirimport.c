@@ -59,7 +59,6 @@ int main(int argc, char **argv) {
   struct store_options const options = {.umask = 077, .check_ownership = true};
   struct maildir_folders folders;
   struct store *s = 0;
-  char const *why, *remedy;
   bool only_show = false, good = true;
   log_init("maildirimport");
   for (int c; (c = getopt(argc, argv, "n")) != -1;) {
@@ -68,12 +67,7 @@ int main(int argc, char **argv) {
   }
   if (argc - optind != 1) usage();
   char const *path = argv[optind];
-  if (maildir_become_owner(path) < 0)
-    log_die_failure(EXIT_TEMPORARY, "become the owner of", path, "name a Maildir");
-  int maildir = maildir_check(path, true, &why, &remedy);
-  if (maildir < 0)
-    log_die(EXIT_TEMPORARY, "refused", "path", path, "why", why, "remedy", remedy, (char *)0);
-  if (maildir_folders(maildir, &folders) < 0) log_die_failure(EXIT_TEMPORARY, "read", path, 0);
+  int maildir = maildir_open_tree(path, &folders);
   if (!only_show && store_open(&s, path, &options)) return EXIT_TEMPORARY;
   for (size_t i = 0; i < folders.n; i++) {
     if (!is_folder(maildir, folders.names[i])) continue;

@@ -75,10 +75,7 @@ static void test_foreign(void) {
 }
 
 int main(void) {
-  char path[4096];
-  char const *bin = getenv("CHAINMAIL_BIN");
-  snprintf(path, sizeof path, "%s/charsetd", bin ? bin : "/nonexistent");
-  setenv("IMAP_CHARSETD", path, 1);
+  find_charsetd();
   log_init("test");
   test_charsets();
   test_words();

@@ -56,4 +56,12 @@ static inline int file_of(void const *data, size_t size) {
   return fd;
 }
 
+/* Charsets that need the helper are converted by the one under test. */
+static inline void find_charsetd(void) {
+  char path[4096];
+  char const *bin = getenv("CHAINMAIL_BIN");
+  snprintf(path, sizeof path, "%s/charsetd", bin ? bin : "/nonexistent");
+  setenv("IMAP_CHARSETD", path, 1);
+}
+
 #endif

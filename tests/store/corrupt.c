@@ -2,7 +2,7 @@
  * session begins, and under one.  No crash, no UID that becomes another message, every mail there
  * and as it was.  BITS=8 flips each bit alone. */
 #define _GNU_SOURCE /* the prototype of clock_gettime */
-#include "store-test.h"
+#include "saved-file.h"
 #include "store/folder.h"
 
 #include <sys/syscall.h>
@@ -16,12 +16,7 @@ int clock_gettime(clockid_t id, struct timespec *t) {
   return r;
 }
 
-struct file {
-  char path[400], saved[400];
-  char *data;
-  size_t size;
-};
-static struct file files[FILES_MAX];
+static struct saved_file files[FILES_MAX];
 static int nfiles;
 static int numbers[2][UIDS]; /* what each UID of a folder is */
 static uint64_t sizes[2][UIDS];
@@ -36,25 +31,17 @@ static void remember(char const *directory) {
   DIR *d = opendir(directory);
   must(!!d, directory);
   for (struct dirent *e; (e = readdir(d));) {
-    struct file *f = &files[nfiles];
+    char path[400];
     struct stat st;
     if (e->d_name[0] == '.') continue;
-    snprintf(f->path, sizeof f->path, "%s/%s", directory, e->d_name);
-    must(!lstat(f->path, &st), f->path);
+    snprintf(path, sizeof path, "%s/%s", directory, e->d_name);
+    must(!lstat(path, &st), path);
     if (S_ISDIR(st.st_mode)) {
-      char below[400];
-      snprintf(below, sizeof below, "%s", f->path);
-      remember(below);
+      remember(path);
       continue;
     }
-    must(++nfiles < FILES_MAX && st.st_size <= FILE_MAX, "a file more");
-    f->size = (size_t)st.st_size;
-    f->data = malloc(f->size + 1);
-    int fd = open(f->path, O_RDONLY);
-    must(f->data && fd >= 0 && read(fd, f->data, f->size) == (ssize_t)f->size, f->path);
-    close(fd);
-    snprintf(f->saved, sizeof f->saved, "%s/saved-%d", root, nfiles);
-    must(!link(f->path, f->saved), "link"); /* the very inode is to come back */
+    save_file(&files[nfiles], path, nfiles, FILE_MAX);
+    must(++nfiles < FILES_MAX, "a file more");
   }
   closedir(d);
 }
@@ -95,13 +82,6 @@ static void prepare(void) {
 
 /* ---- damage and restoring ---- */
 
-static void write_bytes(struct file const *f, char const *data, size_t size) {
-  int fd = open(f->saved, O_WRONLY);
-  must(fd >= 0 && pwrite(fd, data, size, 0) == (ssize_t)size && !ftruncate(fd, (off_t)size) &&
-           !close(fd),
-       "write");
-}
-
 static void remove_strange(char const *directory) {
   char path[700];
   DIR *d = opendir(directory);
@@ -116,27 +96,19 @@ static void remove_strange(char const *directory) {
 }
 
 static void restore(void) {
-  for (int i = 0; i < nfiles; i++) {
-    struct stat a, b;
-    must(!stat(files[i].saved, &b), "stat");
-    if (stat(files[i].path, &a) || a.st_ino != b.st_ino) {
-      unlink(files[i].path);
-      must(!link(files[i].saved, files[i].path), "link");
-    }
-    write_bytes(&files[i], files[i].data, files[i].size);
-  }
+  for (int i = 0; i < nfiles; i++) put_back(&files[i]);
   for (int i = 0; i < 2; i++) {
     remove_strange(path_of(names[i], "chainmail"));
     remove_strange(path_of(names[i], "chainmail/expunged"));
   }
 }
 
-static void flip(struct file const *f, size_t at, int mask) {
+static void flip(struct saved_file const *f, size_t at, int mask) {
   char *copy = malloc(f->size);
   must(!!copy, "malloc");
   memcpy(copy, f->data, f->size);
   copy[at] = (char)(copy[at] ^ mask);
-  write_bytes(f, copy, f->size);
+  write_saved(f, copy, f->size);
   free(copy);
 }
 
@@ -226,12 +198,12 @@ static void learn(void) {
   sizes[0][2] = wire_size("Subject: number 2\n\nx\n");
 }
 
-static bool is_of_box(struct file const *f) {
+static bool is_of_box(struct saved_file const *f) {
   return strstr(f->path, "/.box/") != 0;
 }
 
 /* size < 0: the byte at `at` is flipped; else the file is cut. */
-static bool try(struct file const *file, bool live, size_t at, int mask, long size) {
+static bool try(struct saved_file const *file, bool live, size_t at, int mask, long size) {
   int box = is_of_box(file);
   struct store *s = 0;
   struct folder *f = 0;
@@ -244,7 +216,7 @@ static bool try(struct file const *file, bool live, size_t at, int mask, long si
   if (size < 0)
     flip(file, at, mask);
   else
-    write_bytes(file, file->data, (size_t)size);
+    write_saved(file, file->data, (size_t)size);
   if (live) {
     good = check_old(f, box);
     folder_close(f);
@@ -259,7 +231,7 @@ static bool try(struct file const *file, bool live, size_t at, int mask, long si
   return good;
 }
 
-static void damage(struct file const *file, bool live, bool bits) {
+static void damage(struct saved_file const *file, bool live, bool bits) {
   char name[100];
   bool good = true;
   for (size_t at = 0; good && at < file->size; at++) {

@@ -3,7 +3,7 @@
  * UID, every mail there and as it was, a line of the log where something was repaired.  STEPS= and
  * SEED= in the environment make it longer or repeat a run; FIRST= goes on from that step. */
 #define _GNU_SOURCE /* the prototype of clock_gettime */
-#include "store-test.h"
+#include "saved-file.h"
 #include "store/folder.h"
 
 #include <sys/syscall.h>
@@ -29,9 +29,10 @@ int clock_gettime(clockid_t id, struct timespec *t) {
 }
 
 struct file {
-  char path[400], saved[400], name[100];
-  char *data, *damaged;
-  size_t size, damaged_size;
+  struct saved_file f;
+  char name[100];
+  char *damaged;
+  size_t damaged_size;
 };
 static struct file files[FILES_MAX];
 static int nfiles;
@@ -55,26 +56,22 @@ static bool is_ours(char const *name) {
   return !strcmp(name, "journal") || !strcmp(name, "index") || !strncmp(name, "cache", 5);
 }
 
+static char const *path_in_area(char const *name) {
+  char rest[300];
+  snprintf(rest, sizeof rest, "chainmail/%.250s", name);
+  return path_of("", rest);
+}
+
 static void remember(void) {
   DIR *d = opendir(path_of("", "chainmail"));
   must(!!d, "chainmail");
   for (struct dirent *e; (e = readdir(d));) {
     struct file *f = &files[nfiles];
-    struct stat st;
     if (!is_ours(e->d_name) && strcmp(e->d_name, "lock") != 0) continue;
     snprintf(f->name, sizeof f->name, "%.99s", e->d_name);
-    snprintf(f->path, sizeof f->path, "%.200s/chainmail/%.99s", maildir, e->d_name);
-    must(!lstat(f->path, &st), f->path);
-    must(++nfiles < FILES_MAX && st.st_size <= FILE_MAX, "a file more");
-    f->size = (size_t)st.st_size;
-    f->data = malloc(f->size + 1);
-    f->damaged = malloc(f->size + BLOCK_MAX);
-    int fd = open(f->path, O_RDONLY);
-    must(f->data && f->damaged && fd >= 0 && read(fd, f->data, f->size) == (ssize_t)f->size,
-         f->path);
-    close(fd);
-    snprintf(f->saved, sizeof f->saved, "%.200s/saved-%d", root, nfiles);
-    must(!link(f->path, f->saved), "link"); /* the very inode is to come back */
+    save_file(&f->f, path_in_area(e->d_name), nfiles, FILE_MAX);
+    f->damaged = malloc(f->f.size + BLOCK_MAX);
+    must(f->damaged && ++nfiles < FILES_MAX, "a file more");
   }
   closedir(d);
 }
@@ -114,23 +111,8 @@ static void prepare(void) {
 
 /* ---- damage and restoring ---- */
 
-static void write_bytes(struct file const *f, char const *data, size_t size) {
-  int fd = open(f->saved, O_WRONLY);
-  must(fd >= 0 && pwrite(fd, data, size, 0) == (ssize_t)size && !ftruncate(fd, (off_t)size) &&
-           !close(fd),
-       "write");
-}
-
 static void restore(void) {
-  for (int i = 0; i < nfiles; i++) {
-    struct stat a, b;
-    must(!stat(files[i].saved, &b), "stat");
-    if (stat(files[i].path, &a) || a.st_ino != b.st_ino) {
-      unlink(files[i].path);
-      must(!link(files[i].saved, files[i].path), "link");
-    }
-    write_bytes(&files[i], files[i].data, files[i].size);
-  }
+  for (int i = 0; i < nfiles; i++) put_back(&files[i].f);
 }
 
 static size_t some_block(struct file const *f, size_t *at) {
@@ -157,7 +139,7 @@ static void cut(struct file *f) {
   f->damaged_size = dice((unsigned int)f->damaged_size);
 }
 static void lengthen(struct file *f) {
-  for (unsigned int n = f->damaged_size <= f->size ? 1 + dice(BLOCK_MAX / 2) : 0; n; n--)
+  for (unsigned int n = f->damaged_size <= f->f.size ? 1 + dice(BLOCK_MAX / 2) : 0; n; n--)
     f->damaged[f->damaged_size++] = (char)dice(256);
 }
 static void swap_blocks(struct file *f) {
@@ -173,8 +155,8 @@ static void swap_blocks(struct file *f) {
 static void foreign_block(struct file *f) {
   struct file const *other = &files[dice((unsigned int)nfiles)];
   size_t at, n = some_block(f, &at);
-  if (n > other->size) n = other->size;
-  memcpy(f->damaged + at, other->data + dice((unsigned int)(other->size - n + 1)), n);
+  if (n > other->f.size) n = other->f.size;
+  memcpy(f->damaged + at, other->f.data + dice((unsigned int)(other->f.size - n + 1)), n);
 }
 
 static struct {
@@ -197,7 +179,7 @@ static struct file *some_file(void) {
   for (;;) {
     struct file *f = &files[dice((unsigned int)nfiles)];
     /* There are more files of the cache, which matter less. */
-    if (is_ours(f->name) && f->size && (*f->name != 'c' || !dice(3))) return f;
+    if (is_ours(f->name) && f->f.size && (*f->name != 'c' || !dice(3))) return f;
   }
 }
 
@@ -206,9 +188,9 @@ static void damage(void) {
   for (unsigned int n = 1 + dice(3); n; n--) {
     struct file *f = some_file();
     unsigned int kind = dice(DAMAGES);
-    memcpy(f->damaged, f->data, f->damaged_size = f->size);
+    memcpy(f->damaged, f->f.data, f->damaged_size = f->f.size);
     damages[kind].make(f);
-    write_bytes(f, f->damaged, f->damaged_size);
+    write_saved(&f->f, f->damaged, f->damaged_size);
     size_t used = strlen(done);
     snprintf(done + used, sizeof done - used, " %s: %s;", f->name, damages[kind].name);
   }
@@ -349,12 +331,8 @@ static void keep_log(void) {
 }
 
 static bool is_same(char const *name) {
-  for (int i = 0; i < nfiles; i++) {
-    struct stat a, b;
-    if (strcmp(files[i].name, name) != 0) continue;
-    must(!stat(files[i].saved, &b), "stat");
-    return !stat(files[i].path, &a) && a.st_ino == b.st_ino;
-  }
+  for (int i = 0; i < nfiles; i++)
+    if (!strcmp(files[i].name, name)) return is_saved(&files[i].f);
   return false;
 }
 
@@ -439,7 +417,7 @@ int main(void) {
   dup2(err, 2);
   close(err);
   for (int n = 0; n < nfiles; n++) {
-    free(files[n].data);
+    free(files[n].f.data);
     free(files[n].damaged);
   }
   return tap_done();

@@ -212,6 +212,61 @@ static void check_flips(void) {
   store_close(s);
 }
 
+static off_t message_at(uint32_t index) {
+  return index_size() - (off_t)(MESSAGES - index) * (off_t)sizeof(struct message);
+}
+
+/* What is wrong in the last page, which is read, not mapped, is made again as well. */
+static void check_last_page(void) {
+  make_indexed();
+  char *expected = plain_picture();
+  flip(message_at(MESSAGES - 2) + (off_t)offsetof(struct message, modseq));
+  struct store *s = open_store();
+  struct folder *f = select_folder(s, "");
+  ok(shows(f, expected) && index_size() < 0, "a message in the index's last page is made again");
+  folder_close(f);
+  store_close(s);
+}
+
+/* The file changes when the session has verified it: nothing that lasts follows from that. */
+static void check_late(size_t field) {
+  make_indexed();
+  let_settle();
+  struct store *s = open_store();
+  struct folder *f = select_folder(s, "");
+  char *before = picture(f);
+  flip(message_at(100) + (off_t)field);
+  f->rescan = true;
+  is(sync_and_hear(f, true), "", "an index that goes bad under a session: nothing to tell");
+  ok(shows(f, before), "what is shown is right again");
+  folder_close(f);
+  f = select_folder(s, "");
+  ok(shows(f, plain_picture()) && folder_count(f) == MESSAGES, "and the journal is");
+  int fd;
+  ok(!folder_message(f, 101, &fd) && !close(fd), "and the message can be read");
+  folder_close(f);
+  store_close(s);
+}
+
+/* An entry is read again each time its file is opened. */
+static void check_entry(void) {
+  make_indexed();
+  struct store *s = open_store();
+  struct folder *f = select_folder(s, "");
+  uint64_t at = (uint64_t)view_at(&f->view, 100)->entry * 8 + 16; /* the inode's */
+  unsigned char byte;
+  int damaged = open(path_of("", "chainmail/journal"), O_RDWR), fd;
+  must(damaged >= 0 && pread(damaged, &byte, 1, (off_t)at) == 1, "read the journal");
+  byte ^= 1;
+  must(pwrite(damaged, &byte, 1, (off_t)at) == 1 && !close(damaged), "write the journal");
+  ok(folder_message(f, 101, &fd) == STORE_UNAVAILABLE, "an entry that has changed is not believed");
+  sync_and_hear(f, true);
+  ok(folder_count(f) == MESSAGES && !folder_message(f, MESSAGES, &fd) && !close(fd),
+     "nor is it the end of the message");
+  folder_close(f);
+  store_close(s);
+}
+
 /* Our own renames cause no scan; a stranger's beside them do. */
 static void check_own(void) {
   make_indexed();
@@ -352,6 +407,10 @@ int main(void) {
   check_cut(0, true);
   check_cut(20000, true);
   check_flips();
+  check_last_page();
+  check_late(offsetof(struct message, inode));
+  check_late(offsetof(struct message, hash));
+  check_entry();
   check_own();
   check_journal();
   check_random();
