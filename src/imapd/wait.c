@@ -82,6 +82,7 @@ static int poll_until(struct pollfd *fds, nfds_t n, int64_t deadline) {
 static void give_memory_back(struct session *s) {
   imap_output_idle(&s->out);
   if (s->folder) folder_rest(s->folder);
+  store_rest(s->store);
   memory_trim();
 }
 

@@ -173,11 +173,14 @@ static enum store_error publish(struct append *a, struct folder *f, struct arriv
   for (size_t i = 0; !e && i < a->n; i++) e = prepare(f, &a->messages[i], batch, &arrivals[i]);
   if (e) return e;
   if (batch) e = publish_intent(f, batch);
-  for (; !e && made < a->n; made++)
-    if (maildir_rename(a->tmp, a->messages[made].tmp, f->cur, arrivals[made].entry.name) < 0) {
+  for (; !e && made < a->n; made++) {
+    char const *name = arrivals[made].entry.name;
+    if (maildir_rename(a->tmp, a->messages[made].tmp, f->cur, name) < 0) {
       e = folder_failure(f, "move to cur the file tmp/", a->messages[made].tmp);
       break;
     }
+    own_changed(f, OWN_MOVED_IN, f->cur, name);
+  }
   if (!e) e = publish_commit(f, batch, arrivals, a->n, uids);
   if (e) publish_abort(f, batch, arrivals, made);
   return e;
@@ -196,8 +199,11 @@ static enum store_error commit(struct append *a, uint32_t *uidvalidity, struct s
     /* Deleted before we had the lock: what is put there now would be lost. */
     if (!folder_exists(f))
       e = STORE_NONEXISTENT;
-    else if (a->n)
+    else if (a->n) {
+      own_begin(f);
       e = publish(a, f, arrivals, uids);
+      own_end(f, !e);
+    }
     folder_unlock(f);
   }
   free(arrivals);

@@ -90,7 +90,8 @@ static int rename_to_flags(struct folder *f, struct message const *m, unsigned i
     return -1;
   }
   if (!maildir_rename(dirfd, old, f->cur, name)) {
-    own_renamed(f, dirfd, old, f->cur, name);
+    own_changed(f, OWN_MOVED_OUT, dirfd, old);
+    own_changed(f, OWN_MOVED_IN, f->cur, name);
     return 1;
   }
   if (errno == ENOENT || errno == EEXIST) return 0;
@@ -272,6 +273,7 @@ static enum store_error expunge_locked(struct expunging *x, struct set const *ui
   x->missing = false;
   x->keep = sessions_others(f);
   x->modseq = folder_next_modseq(f);
+  own_begin(f);
   for (uint32_t i = 0; !e && i < f->count; i++)
     if (is_wanted(view_at(&f->view, i), uids)) e = unlink_one(x, view_at(&f->view, i));
   if (x->n) {
@@ -282,6 +284,7 @@ static enum store_error expunge_locked(struct expunging *x, struct set const *ui
     } else
       written = folder_write(f, &r, true, false);
   }
+  own_end(f, !e && !written && !x->missing);
   return e ? e : written;
 }
 

@@ -104,6 +104,7 @@ static int copy_file(struct copying *c, int dirfd, char const *name, struct arri
     errno = saved;
     return -1;
   }
+  own_changed(c->target, OWN_MOVED_IN, c->target->cur, a->entry.name);
   a->entry.inode = st.st_ino;
   a->entry.size = (uint64_t)st.st_size;
   return 1;
@@ -127,6 +128,7 @@ static int link_file(struct copying *c, int dirfd, char const *name, struct arri
     if (errno == ENOENT) return 0;
     return link_is_refused(errno) ? copy_file(c, dirfd, name, a) : -1;
   }
+  own_changed(c->target, OWN_LINKED, c->target->cur, a->entry.name);
   if (!fstatat(c->target->cur, a->entry.name, &st, AT_SYMLINK_NOFOLLOW) &&
       st.st_ino == a->entry.inode)
     return 1;
@@ -279,7 +281,11 @@ static enum store_error copy_with_retry(struct copying *c, struct copied *out) {
     enum store_error e = lock_both(c);
     if (e) return e;
     c->missing = false;
+    own_begin(c->target);
+    if (c->move && c->source != c->target) own_begin(c->source);
     e = copy_all(c, out);
+    own_end(c->target, !e);
+    own_end(c->source, !e && !c->source->rescan);
     folder_unlock_two(c->source, c->target);
     if (!c->missing || i == TRIES) return e;
     c->source->rescan = true;

@@ -353,3 +353,7 @@ void folder_rest(struct folder *f) {
   cache_rest(f);
   own_close(f);
 }
+
+void store_rest(struct store *s) {
+  folder_drop_kept(s);
+}

@@ -434,10 +434,11 @@ int folder_is_known(struct folder *);
 int folder_stamps(struct folder const *, struct maildir_stamp[2]);
 
 /* own.c */
-/* Under the lock, around renames of ours, of each of which own_renamed is told.  good: the journal
- * has them all. */
+/* Under the lock, around changes of ours in cur/ and new/, of each of which own_changed is told.
+ * good: the journal has them all. */
 void own_begin(struct folder *);
-void own_renamed(struct folder *, int from, char const *old, int to, char const *name);
+enum own_change { OWN_MOVED_OUT, OWN_MOVED_IN, OWN_LINKED, OWN_UNLINKED };
+void own_changed(struct folder *, enum own_change, int dirfd, char const *name);
 void own_end(struct folder *, bool good);
 /* Whether the directories, with these stamps, differ from the journal's by changes of ours only. */
 bool own_covers(struct folder *, struct maildir_stamp const now[2]);

@@ -19,7 +19,7 @@ enum {
   NAMES = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO,
   SELF = IN_DELETE_SELF | IN_MOVE_SELF,
   MESSAGES_MIN = 500, /* reading a smaller folder is cheaper than ending a watch: some ms */
-  PENDING_MAX = 1000, /* renames between two looks: the system keeps 16,384 events */
+  PENDING_MAX = 1000, /* changes between two looks: the system keeps 16,384 events */
   SETTLE_WAIT_MS = 100,
 };
 
@@ -93,11 +93,14 @@ static int watch_of(struct folder const *f, int dirfd) {
   return dirfd == f->new ? f->own.new : f->own.cur;
 }
 
-void own_renamed(struct folder *f, int from, char const *old, int to, char const *name) {
+void own_changed(struct folder *f, enum own_change what, int dirfd, char const *name) {
+  static uint32_t const masks[] = {[OWN_MOVED_OUT] = IN_MOVED_FROM,
+                                   [OWN_MOVED_IN] = IN_MOVED_TO,
+                                   [OWN_LINKED] = IN_CREATE,
+                                   [OWN_UNLINKED] = IN_DELETE};
   struct own_changes *o = &f->own;
   if (!o->valid) return;
-  o->expected += event_sum(watch_of(f, from), IN_MOVED_FROM, old);
-  o->expected += event_sum(watch_of(f, to), IN_MOVED_TO, name);
+  o->expected += event_sum(watch_of(f, dirfd), masks[what], name);
   if (++o->pending >= PENDING_MAX) only_ours(o);
 }
 
@@ -169,11 +172,10 @@ void own_begin(struct folder *f) {
   (void)f;
 }
 
-void own_renamed(struct folder *f, int from, char const *old, int to, char const *name) {
+void own_changed(struct folder *f, enum own_change what, int dirfd, char const *name) {
   (void)f;
-  (void)from;
-  (void)old;
-  (void)to;
+  (void)what;
+  (void)dirfd;
   (void)name;
 }
 

@@ -146,9 +146,14 @@ int sessions_unlink(struct folder *f, bool keep, uint32_t uid, uint64_t modseq, 
   char aside[ASIDE_NAME];
   if (keep && open_aside(f) >= 0) {
     snprintf(aside, sizeof aside, "%" PRIu32 "-%" PRIu64, uid, modseq);
-    if (!maildir_rename(dirfd, name, f->aside, aside)) return 0;
+    if (!maildir_rename(dirfd, name, f->aside, aside)) {
+      own_changed(f, OWN_MOVED_OUT, dirfd, name);
+      return 0;
+    }
   }
-  return unlinkat(dirfd, name, 0);
+  if (unlinkat(dirfd, name, 0) < 0) return -1;
+  own_changed(f, OWN_UNLINKED, dirfd, name);
+  return 0;
 }
 
 enum store_error sessions_open_aside(struct folder *f, struct message const *m, int *fd) {

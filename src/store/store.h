@@ -123,8 +123,10 @@ enum folder_mode {
 };
 enum store_error folder_open(struct store *, char const *name, enum folder_mode, struct folder **);
 void folder_close(struct folder *);
-/* Before a wait that may be long: what only speeds things up is given back. */
+/* Before a wait that may be long: what only speeds things up is given back, of the folder, and
+ * whatever was kept open for the next APPEND, COPY or STATUS. */
 void folder_rest(struct folder *);
+void store_rest(struct store *);
 
 uint32_t folder_uidvalidity(struct folder const *);
 uint32_t folder_uidnext(struct folder const *);

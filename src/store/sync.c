@@ -40,7 +40,8 @@ static bool move_to_cur(struct folder *f, struct message const *m) {
   maildir_name_split(old, &n);
   if (!maildir_name_join(name, sizeof name, &n, m->bits & FLAG_STANDARD)) return false;
   if (!maildir_rename(f->new, old, f->cur, name)) {
-    own_renamed(f, f->new, old, f->cur, name);
+    own_changed(f, OWN_MOVED_OUT, f->new, old);
+    own_changed(f, OWN_MOVED_IN, f->cur, name);
     return true;
   }
   f->rescan = true; /* somebody else has renamed it, or put another there */

@@ -304,6 +304,79 @@ static void check_own(void) {
   store_close(other);
 }
 
+/* Whether nothing but the journal need be read, after a change of ours, by this session. */
+static bool is_proved(struct folder *f) {
+  return f->own.known && folder_is_known(f) == 1;
+}
+
+static void wait_until_known(struct folder *f) {
+  let_settle();
+  sync_and_hear(f, true);
+  must(folder_is_known(f) == 1, "a folder that is known");
+}
+
+static bool append_one(struct store *s) {
+  struct append *a;
+  struct arena arena = {0};
+  struct set uids;
+  uint32_t validity;
+  must(!append_begin(s, "", &a) && !append_write(a, "Subject: y\r\n\r\n", 14), "append");
+  bool good =
+      !append_message(a, 0, 0, 0, (time_t)-1) && !append_commit(a, &arena, &validity, &uids);
+  arena_release(&arena);
+  return good;
+}
+
+static bool copy_some(struct folder *f, uint32_t first, uint32_t last, struct store *s,
+                      char const *to, bool move) {
+  struct arena arena = {0};
+  struct set seqs;
+  struct copied copied;
+  set_init(&seqs, &arena);
+  set_add_range(&seqs, first, last);
+  bool good = !folder_copy(f, &seqs, s, to, move, &arena, &copied);
+  arena_release(&arena);
+  return good;
+}
+
+/* Nor do messages of ours that come and go. */
+static void check_own_messages(void) {
+  make_indexed();
+  let_settle();
+  struct store *s = open_store(), *other = open_store();
+  struct folder *f = select_folder(s, ""), *g;
+  if (folder_watch(f) < 0) return; /* no inotify, nothing to test */
+  folder_unwatch(f);
+  wait_until_known(f);
+  ok(append_one(s) && is_proved(f), "APPEND of ours causes no scan");
+  is(sync_and_hear(f, true), "+801:800 ", "and is told");
+  ok(copy_some(f, 1, 3, s, "", false) && is_proved(f), "nor does COPY");
+  is(sync_and_hear(f, true), "+804:801 ", "and is told");
+  must(!change_flags(f, 5, 6, FLAGS_ADD, FLAG_DELETED, 0), "store");
+  ok(!folder_expunge(f, 0) && is_proved(f), "nor does EXPUNGE");
+  is(sync_and_hear(f, true), "-5 -5 ", "and is told");
+  must(!folder_open(other, "", FOLDER_EXAMINE, &g), "folder_open");
+  must(!change_flags(f, 5, 6, FLAGS_ADD, FLAG_DELETED, 0), "store");
+  ok(!folder_expunge(f, 0) && is_proved(f), "nor where somebody else still looks");
+  folder_close(g);
+  must(!store_create(s, "box"), "create");
+  ok(copy_some(f, 1, 2, s, "box", true) && is_proved(f), "nor does MOVE, where they leave");
+  let_settle();
+  folder_rest(f);
+  must(!folder_open(other, "", FOLDER_EXAMINE, &g), "folder_open");
+  ok(folder_is_known(g) == 1 && !g->own.known, "when time has passed all sessions are told");
+  folder_close(g);
+  wait_until_known(f);
+  deliver("", "new/1800000000.M1.host", "Subject: x\n\nbody\n");
+  ok(append_one(s) && !is_proved(f), "a stranger's delivery before ours is not overlooked");
+  let_settle();
+  sync_and_hear(f, true);
+  ok(shows(f, plain_picture()), "and all is as the journal says");
+  folder_close(f);
+  store_close(s);
+  store_close(other);
+}
+
 /* The journal is damaged where the index stands for it. */
 static void check_journal(void) {
   make_indexed();
@@ -412,6 +485,7 @@ int main(void) {
   check_late(offsetof(struct message, hash));
   check_entry();
   check_own();
+  check_own_messages();
   check_journal();
   check_random();
   return tap_done();
