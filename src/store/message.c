@@ -49,10 +49,13 @@ enum { TRIES = 3 }; /* a stranger would have to rename it that often while we lo
 
 enum store_error folder_message(struct folder *f, uint32_t seq, int *fd) {
   enum store_error e = STORE_OK;
+  uint32_t uid = view_at(&f->view, seq - 1)->uid;
   for (int i = 0; i < TRIES; i++) {
     /* The index is good throughout: only folder_sync drops messages. */
     struct message const *m = view_at(&f->view, seq - 1);
     *fd = -1;
+    /* Made again meanwhile: the client may have been told the UID that was wrong. */
+    if (m->uid != uid) return STORE_UNAVAILABLE;
     if (m->bits & BIT_GONE) return sessions_open_aside(f, m, fd);
     int r = try_open(f, m, fd, &e);
     if (r > 0) return STORE_OK;
