@@ -1,31 +1,49 @@
-/* Sequence sets -> messages of the view (RFC 3501 section 9, sequence-set and its comments). */
+/* Sequence sets -> messages of the view (RFC 3501 section 9, sequence-set and its comments; "$":
+ * RFC 5182 section 2.1). */
 #include "imapd/session.h"
 
 #include <stdio.h>
 
-static enum messages_error find_numbers(struct session *s, struct imap_sequence const *sequence,
-                                        struct set *seqs) {
+static bool find_numbers(struct session *s, struct imap_sequence const *sequence,
+                         struct set *seqs) {
   uint32_t count = folder_count(s->folder);
   imap_sequence_resolve(sequence, count, seqs);
-  if (!count) return MESSAGES_BEYOND;
-  return seqs->n && seqs->ranges[seqs->n - 1].last > count ? MESSAGES_BEYOND : MESSAGES_OK;
+  return count && !(seqs->n && seqs->ranges[seqs->n - 1].last > count);
 }
 
-static enum messages_error find_uids(struct session *s, struct imap_sequence const *sequence,
-                                     struct set *seqs) {
+static bool find_uids(struct session *s, struct imap_sequence const *sequence, struct set *seqs) {
   uint32_t count = folder_count(s->folder);
   struct set uids;
   set_init(&uids, &s->arena);
   imap_sequence_resolve(sequence, count ? folder_uid(s->folder, count) : 0, &uids);
   folder_seqs(s->folder, &uids, seqs);
-  return MESSAGES_OK;
+  return true;
 }
 
-enum messages_error messages_find(struct session *s, struct imap_sequence const *sequence,
-                                  bool by_uid, struct set *seqs) {
+static bool find_saved(struct session *s, struct imap_sequence const *sequence, struct set *seqs) {
+  (void)sequence;
+  folder_seqs(s->folder, &s->saved, seqs);
+  return true;
+}
+
+bool messages_find(struct session *s, struct imap_sequence const *sequence, bool by_uid,
+                   struct set *seqs) {
   set_init(seqs, &s->arena);
-  if (sequence->saved) return MESSAGES_NOTHING_SAVED;
-  return (by_uid ? find_uids : find_numbers)(s, sequence, seqs);
+  return (sequence->saved ? find_saved : by_uid ? find_uids : find_numbers)(s, sequence, seqs);
+}
+
+void messages_forget_saved(struct session *s) {
+  arena_release(&s->saved_arena);
+  set_init(&s->saved, &s->saved_arena);
+}
+
+/* A UID between those of two neighbours belongs to nobody, and never will: so a set is as many
+ * ranges as it is by number, and expunges need not be followed. */
+void messages_save(struct session *s, struct set const *seqs) {
+  messages_forget_saved(s);
+  for (size_t i = 0; i < seqs->n; i++)
+    set_add_range(&s->saved, folder_uid(s->folder, seqs->ranges[i].first),
+                  folder_uid(s->folder, seqs->ranges[i].last));
 }
 
 bool parse_messages(struct session *s, struct imap_sequence *sequence) {
@@ -33,11 +51,9 @@ bool parse_messages(struct session *s, struct imap_sequence *sequence) {
 }
 
 bool messages_named(struct session *s, struct imap_sequence const *sequence, struct set *seqs) {
-  switch (messages_find(s, sequence, command_by_uid(s), seqs)) {
-  case MESSAGES_OK: return true;
-  case MESSAGES_BEYOND: answer_bad(s, "There are not so many messages"); return false;
-  default: answer_bad(s, "No search result has been saved"); return false;
-  }
+  if (messages_find(s, sequence, command_by_uid(s), seqs)) return true;
+  answer_bad(s, "There are not so many messages");
+  return false;
 }
 
 void messages_uids(struct session *s, struct set const *seqs, struct set *uids) {

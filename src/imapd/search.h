@@ -1,11 +1,17 @@
-/* What search.c (the keys as they are written) and match.c (whether a message matches) share. */
+/* What the commands that search share: SEARCH, SORT, THREAD.
+ *
+ *   keys.c    search keys as they are written
+ *   match.c   whether a message matches them
+ *   search.c  which messages match; SEARCH itself
+ *   result.c  what is asked of the result, and the answer
+ */
 #ifndef SEARCH_H
 #define SEARCH_H
 
 #include "imapd/session.h"
 #include "message/message.h"
 
-/* A key is matched by a function; search.c's table says which. */
+/* A key is matched by a function; keys.c's table says which. */
 struct search_key;
 struct search_subject;
 typedef bool match_function(struct search_subject *, struct search_key const *);
@@ -30,6 +36,70 @@ struct search_key {
   struct set seqs;
 };
 
+/* ---- keys.c ---- */
+
+/* A search while it is parsed, and as it is run. */
+struct search {
+  struct session *session;
+  struct imap_parser *parser;
+  struct search_key all; /* the list of all keys */
+  unsigned int facts;    /* what folder_facts is needed for */
+  char const *charset;   /* of strings; null: none was named */
+  bool charset_unknown;  /* the rest is parsed all the same, to be answered by result_refuse */
+  char *word;            /* the next word, which has been read already; null: none */
+  unsigned int depth, keys;
+};
+
+void search_init(struct search *, struct session *);
+/* The optional word (in capitals) that may stand before the keys: RETURN, CHARSET.  If another is
+ * there it remains to be parsed. */
+bool search_parse_word(struct search *, char const *word, bool *present);
+/* astring: the charset of the strings that follow. */
+bool search_parse_charset(struct search *);
+/* search-key *(SP search-key) CRLF */
+bool search_parse_keys(struct search *);
+
+/* ---- search.c ---- */
+
+struct result_options;
+
+/* Sequence numbers in the order of the result: rising, unless they were sorted. */
+struct found {
+  uint32_t *seqs;
+  uint32_t n;
+};
+/* The messages that match, in the session's arena; only as many as the options (null: all) ask for.
+ * A message that is gone matches nothing; the worst of other failures is returned, with what was
+ * found all the same. */
+enum store_error search_run(struct search const *, struct result_options const *, struct found *);
+
+/* ---- result.c ---- */
+
+/* RFC 4731 section 3.1, RFC 5182, RFC 9394. */
+enum result_option {
+  RESULT_MIN = 1 << 0,
+  RESULT_MAX = 1 << 1,
+  RESULT_COUNT = 1 << 2,
+  RESULT_ALL = 1 << 3,
+  RESULT_PARTIAL = 1 << 4,
+  RESULT_SAVE = 1 << 5,
+};
+struct result_options {
+  unsigned int wanted;  /* enum result_option; 0: RETURN was not said */
+  uint32_t first, last; /* PARTIAL's range as written, without signs */
+  bool from_end;        /* that had signs: -1 is the last */
+};
+/* SP "(" [option *(SP option)] ")", after RETURN. */
+bool result_parse_options(struct session *, struct result_options *);
+/* How many results are wanted at most, and whether those at the end; left as they are for all. */
+void result_limit(struct result_options const *, bool *backwards, uint32_t *limit);
+/* Answers the command `name` (SEARCH, SORT): the result, unless a signal broke it off, saves it if
+ * that is wanted, and the tagged line. */
+void result_answer(struct session *, char const *name, struct result_options const *,
+                   struct found const *, enum store_error);
+/* Answers NO for a charset that is not known. */
+void result_refuse(struct session *, struct result_options const *);
+
 /* A message while it is being looked at. */
 struct search_subject {
   struct session *session;
@@ -41,6 +111,8 @@ struct search_subject {
   struct message_part *root;
   enum store_error error; /* the message could not be read */
 };
+
+/* ---- match.c ---- */
 
 /* Whether message seq matches; *error is set if it could not be read (then it does not). */
 bool search_matches(struct search_subject *, struct search_key const *, uint32_t seq,

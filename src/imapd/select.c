@@ -9,6 +9,7 @@
 static void unselect(struct session *s) {
   folder_close(s->folder);
   s->folder = 0;
+  messages_forget_saved(s);
 }
 
 static void put_status(struct session *s, char const *code, uint32_t number, char const *words) {

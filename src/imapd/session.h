@@ -18,7 +18,7 @@
  *   append.c     APPEND
  *   fetch.c      FETCH; section.c: its BODY[...] items
  *   flagstore.c  STORE
- *   search.c     SEARCH; match.c: whether a message matches
+ *   search.c     SEARCH; keys.c, match.c, result.c: its keys and answers, declared in search.h
  *   copy.c       COPY MOVE
  *   expunge.c    EXPUNGE
  *   idle.c       IDLE
@@ -77,6 +77,8 @@ struct session {
   char selected[NAME_SIZE_MAX]; /* its folder name */
   uint32_t recent_told;
   unsigned int keywords_told;
+  struct set saved; /* UIDs: what "$" names */
+  struct arena saved_arena;
 
   /* The command being run. */
   char const *tag;
@@ -191,10 +193,12 @@ void put_folder_flags(struct session *, bool with_any);
 
 /* ---- messages.c ---- */
 
-/* Which messages a sequence set names: as it is written, with a command by UID or by number. */
-enum messages_error { MESSAGES_OK, MESSAGES_BEYOND, MESSAGES_NOTHING_SAVED };
-enum messages_error messages_find(struct session *, struct imap_sequence const *, bool by_uid,
-                                  struct set *seqs);
+/* Which messages a sequence set names, by UID or by number.  False if it names numbers that there
+ * are not; seqs has them, too, then. */
+bool messages_find(struct session *, struct imap_sequence const *, bool by_uid, struct set *seqs);
+/* Makes these what "$" names (RFC 5182), or nothing. */
+void messages_save(struct session *, struct set const *seqs);
+void messages_forget_saved(struct session *);
 /* Parses a sequence set. */
 bool parse_messages(struct session *, struct imap_sequence *);
 /* messages_find for the command at hand; if that fails answers BAD and returns false. */

@@ -20,7 +20,8 @@ sub bad {
 # ---- what belongs to no mailbox ----
 $c->ok('CAPABILITY');
 my ($capability) = $c->untagged(qr/^\* CAPABILITY /);
-for my $word (qw(IMAP4rev1 CHILDREN ENABLE ID IDLE LITERAL+ MOVE NAMESPACE UIDPLUS UNSELECT)) {
+for my $word (
+    qw(IMAP4rev1 CHILDREN ENABLE ESEARCH ID IDLE LITERAL+ MOVE NAMESPACE SEARCHRES UIDPLUS UNSELECT)) {
     like $capability, qr/ \Q$word\E( |$)/, "offers $word";
 }
 is_deeply [$c->ok('NOOP')], [], 'NOOP has nothing to tell';
@@ -62,7 +63,7 @@ bad($_)
   for 'CHECK x', 'CLOSE x', 'UNSELECT x', 'EXPUNGE x', 'UID EXPUNGE', 'UID EXPUNGE x',
   'UID EXPUNGE 0', 'FETCH', 'FETCH 1', 'FETCH 1 ', 'FETCH 1 ()', 'FETCH 1 (FLAGS', 'FETCH x FLAGS',
   'FETCH 0 FLAGS', 'FETCH 1: FLAGS', 'FETCH 1,, FLAGS', 'FETCH 1,2 FLAGS', 'FETCH 2 FLAGS',
-  'FETCH 1:2 FLAGS', 'FETCH 4294967296 FLAGS', 'FETCH $ FLAGS', 'FETCH 1 NOTHING',
+  'FETCH 1:2 FLAGS', 'FETCH 4294967296 FLAGS', 'FETCH $,1 FLAGS', 'FETCH 1 NOTHING',
   'FETCH 1 (FLAGS  UID)', 'FETCH 1 (ALL)', 'FETCH 1 ALL UID', 'FETCH 1 BODY[',
   'FETCH 1 BODY[X]', 'FETCH 1 BODY[0]', 'FETCH 1 BODY[1.0]', 'FETCH 1 BODY[1..2]', 'FETCH 1 BODY[.]',
   'FETCH 1 BODY[MIME]', 'FETCH 1 BODY[1.X]', 'FETCH 1 BODY[1.]', 'FETCH 1 BODY[4294967296]',
@@ -78,7 +79,7 @@ bad($_)
   'SEARCH SINCE 32-Jan-2000', 'SEARCH SINCE 1-Foo-2000', 'SEARCH SINCE yesterday', 'SEARCH LARGER x',
   'SEARCH LARGER 4294967296', 'SEARCH KEYWORD', 'SEARCH KEYWORD \Seen', 'SEARCH HEADER Subject',
   'SEARCH UID', 'SEARCH UID x', 'SEARCH 2', 'SEARCH 0', 'SEARCH CHARSET', 'SEARCH CHARSET UTF-8',
-  'SEARCH CHARSET UTF-8 ', 'SEARCH ALL CHARSET UTF-8', 'SEARCH $';
+  'SEARCH CHARSET UTF-8 ', 'SEARCH ALL CHARSET UTF-8', 'SEARCH $,1';
 is_deeply [$c->ok('NOOP')], [], 'and nothing has happened';
 
 # ---- lines ----
