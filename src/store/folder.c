@@ -337,6 +337,11 @@ enum store_error folder_internal_date(struct folder *f, uint32_t seq, time_t *t)
   return error;
 }
 
+bool folder_save_date(struct folder const *f, uint32_t seq, time_t *t) {
+  *t = (time_t)at(f, seq)->saved;
+  return at(f, seq)->saved;
+}
+
 unsigned int folder_keyword_count(struct folder const *f) {
   return f->view.nkeywords;
 }

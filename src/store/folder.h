@@ -38,8 +38,8 @@ struct message {
   uint32_t entry;    /* where in the journal its entry is, in units of 8 bytes */
   uint32_t keywords; /* id of a keyword set */
   uint32_t bits;
-  uint32_t date; /* INTERNALDATE; DATE_ELSEWHERE: does not fit, the entry knows */
-  uint32_t zero; /* fills the last of six words, which the index's checksums take in */
+  uint32_t date;  /* INTERNALDATE; DATE_ELSEWHERE: does not fit, the entry knows */
+  uint32_t saved; /* SAVEDATE; 0: not known */
 };
 #define DATE_ELSEWHERE UINT32_MAX
 
@@ -214,9 +214,12 @@ struct entry {
   unsigned int flags;
   uint64_t modseq, inode, size;
   int64_t mtime;
+  uint32_t saved; /* as in struct message */
   bool in_new;
   char name[MAILDIR_NAME_MAX + 1];
 };
+/* What `saved` is for this time. */
+uint32_t entry_saved(time_t);
 /* Appends an entry to the ENTRY record that is being built; gives its offset in records. */
 size_t record_entry(struct records *, struct entry const *, struct keyword_set const *);
 void record_uids(struct records *, enum record_type, uint64_t const *modseq, uint32_t const *uids,

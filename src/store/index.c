@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-  FORMAT = 1,
+  FORMAT = 2,
   HEAD_MAX = 16 << 20,     /* keywords and their sets; a folder that needs more goes without */
   TAIL = 64,               /* bytes of the journal before the offset: are they still the same? */
   RENEW_MINIMUM = 8 << 10, /* of journal: read in some tens of microseconds */

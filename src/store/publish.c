@@ -34,6 +34,7 @@ enum store_error publish_commit(struct folder *f, uint64_t batch, struct arrival
   if (e) return e;
   uint32_t first = f->view.uidnext;
   uint64_t modseq = folder_next_modseq(f);
+  uint32_t saved = entry_saved(time(0));
   record_begin(&r, RECORD_ENTRY);
   record_u64(&r, batch);
   record_u32(&r, (uint32_t)n);
@@ -41,6 +42,7 @@ enum store_error publish_commit(struct folder *f, uint64_t batch, struct arrival
   for (size_t i = 0; i < n; i++) {
     arrivals[i].entry.uid = first + (uint32_t)i;
     arrivals[i].entry.modseq = modseq;
+    arrivals[i].entry.saved = saved;
     record_entry(&r, &arrivals[i].entry, &arrivals[i].keywords);
   }
   record_end(&r);

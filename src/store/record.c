@@ -101,6 +101,11 @@ static uint16_t put_keywords(struct records *r, struct keyword_set const *set, b
   return n;
 }
 
+uint32_t entry_saved(time_t t) {
+  if (t <= 0) return 0;
+  return (uint64_t)t < UINT32_MAX ? (uint32_t)t : UINT32_MAX;
+}
+
 enum { ENTRY_CHECK = 48 }; /* where the checksum of all else stands; what is fixed ends behind it */
 
 static uint64_t entry_checksum(char const *entry, size_t size) {
@@ -122,7 +127,7 @@ size_t record_entry(struct records *r, struct entry const *e, struct keyword_set
   record_u64(r, (uint64_t)e->mtime);
   record_bytes(r, small, sizeof small);
   record_u16(r, (uint16_t)size);
-  record_u32(r, 0);
+  record_u32(r, e->saved);
   record_u64(r, 0);
   put_keywords(r, set, true);
   record_bytes(r, e->name, name_size);
@@ -199,7 +204,7 @@ size_t entry_parse(char const *data, size_t size, struct entry *e, uint16_t *key
   e->mtime = (int64_t)take_u64(&c);
   char const *small = take_bytes(&c, 2);
   size_t whole = take_u16(&c);
-  take_u32(&c);
+  e->saved = take_u32(&c);
   uint64_t check = take_u64(&c);
   if (c.bad || n > KEYWORDS_MAX || !e->uid || e->uid == UINT32_MAX || !small[1]) return 0;
   size_t name_size = (unsigned char)small[1];

@@ -381,6 +381,7 @@ static void add_fresh(struct scan *s, struct fresh_list *list, struct found cons
   fresh.entry.inode = st.st_ino;
   fresh.entry.size = (uint64_t)st.st_size;
   fresh.entry.mtime = (int64_t)st.st_mtim.tv_sec;
+  fresh.entry.saved = entry_saved(st.st_ctim.tv_sec);
   fresh.arrived = arrival(fresh.entry.name, &st);
   fresh.nanoseconds = st.st_mtim.tv_nsec;
   if (list->n == list->room) {

@@ -151,6 +151,8 @@ uint64_t folder_modseq(struct folder const *, uint32_t seq);
 bool folder_has_keyword(struct folder const *, uint32_t seq, unsigned int keyword);
 /* When it was received: the file's mtime. */
 enum store_error folder_internal_date(struct folder *, uint32_t seq, time_t *);
+/* When it came into this folder; false: that is not known. */
+bool folder_save_date(struct folder const *, uint32_t seq, time_t *);
 /* It has been expunged, which is not yet reported.  Its content can be had if it was set aside for
  * this session; it cannot be copied or changed. */
 bool folder_is_expunged(struct folder const *, uint32_t seq);

@@ -28,6 +28,7 @@ static void *must(void *p) {
 struct sighting {
   uint64_t inode, size;
   int64_t mtime;
+  uint32_t saved;
   char *name; /* null: not found yet */
   bool in_new;
 };
@@ -52,8 +53,12 @@ static void sight(void *context, char const *name, uint64_t inode) {
   if (at->name) return; /* in an earlier pass; or there are two: the scan that follows sees to it */
   int dirfd = s->in_new ? s->f->new : s->f->cur;
   if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode)) return;
-  *at = (struct sighting){st.st_ino, (uint64_t)st.st_size, (int64_t)st.st_mtim.tv_sec,
-                          must(strdup(name)), s->in_new};
+  *at = (struct sighting){.inode = st.st_ino,
+                          .size = (uint64_t)st.st_size,
+                          .mtime = (int64_t)st.st_mtim.tv_sec,
+                          .saved = entry_saved(st.st_ctim.tv_sec),
+                          .name = must(strdup(name)),
+                          .in_new = s->in_new};
   s->found++;
 }
 
@@ -123,6 +128,7 @@ static void put_entries(struct records *r, struct finding const *s, uint64_t mod
                       .inode = at->inode,
                       .size = at->size,
                       .mtime = at->mtime,
+                      .saved = at->saved,
                       .in_new = at->in_new};
     strcpy(e.name, at->name);
     maildir_name_split(e.name, &n);

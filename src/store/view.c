@@ -411,6 +411,7 @@ static void apply_one_entry(struct applying *a, struct entry const *e, uint64_t 
   m->keywords = set;
   m->bits = e->flags | kept | name_bits(e);
   m->date = short_date(e->mtime);
+  m->saved = e->saved;
   count(v, m, true);
   if (m->modseq != e->modseq) change(a, m, e->modseq);
   if (e->uid >= v->uidnext) v->uidnext = e->uid + 1;

@@ -32,11 +32,12 @@ static char *picture(struct folder *f) {
   n += (size_t)snprintf(text, room, "%u messages, first unseen %u\n", folder_count(f),
                         folder_first_unseen(f));
   for (uint32_t seq = 1; seq <= folder_count(f) && n < room - 600; seq++) {
-    time_t t = 0;
+    time_t t = 0, saved = 0;
     folder_internal_date(f, seq, &t);
-    n += (size_t)snprintf(text + n, room - n, "%u %x %ju %jd", folder_uid(f, seq),
+    folder_save_date(f, seq, &saved);
+    n += (size_t)snprintf(text + n, room - n, "%u %x %ju %jd %jd", folder_uid(f, seq),
                           folder_flags(f, seq) & FLAG_STANDARD, (uintmax_t)folder_modseq(f, seq),
-                          (intmax_t)t);
+                          (intmax_t)t, (intmax_t)saved);
     for (unsigned int k = 0; k < folder_keyword_count(f); k++)
       if (folder_has_keyword(f, seq, k))
         n += (size_t)snprintf(text + n, room - n, " %s", folder_keyword_name(f, k));

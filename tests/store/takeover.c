@@ -53,11 +53,21 @@ static uint32_t foreign_next(char const *name, char const *format) {
   return next;
 }
 
+/* Neither server keeps it in files that are moved in: the files' stamps tell. */
+static bool saved_since(struct folder *f, time_t from) {
+  time_t t;
+  for (uint32_t i = 1; i <= folder_count(f); i++)
+    if (!folder_save_date(f, i, &t) || t < from || t > time(0)) return false;
+  return true;
+}
+
 static void test_courier(void) {
+  time_t from = time(0) - 1; /* stamps are from the last tick of the clock */
   make_courier();
   struct store *s = open_store();
   struct folder *f = select_folder(s, "");
   is(whole(f), "7:S foo $Work|9:FS bar|31:|90:r|", "Courier: UIDs and keywords are kept");
+  ok(saved_since(f, from), "a message was saved when its file got its name");
   is_uint(folder_uidvalidity(f), 795229815, "... UIDVALIDITY, too");
   is_uint(folder_uidnext(f), 91, "... and the next UID");
   is_uint(foreign_next(COURIER_UIDS, "1 795229815 %u\n"), 90 + UID_JUMP,
