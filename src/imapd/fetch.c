@@ -3,7 +3,8 @@
  *   fetch     = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att /
  *               "(" fetch-att *(SP fetch-att) ")")
  *   fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] /
- *               "BODY" ["STRUCTURE"] / "UID" / "BODY" section ["<" number "." nz-number ">"] /
+ *               "BODY" ["STRUCTURE"] / "UID" / "SAVEDATE" (RFC 8514) /
+ *               "BODY" section ["<" number "." nz-number ">"] /
  *               "BODY.PEEK" section ["<" number "." nz-number ">"]
  *
  * A message's facts and sections are all at hand before the first byte of its response is put: a
@@ -39,6 +40,15 @@ static void put_internal_date(struct session *s, uint32_t seq, struct fetched co
   imap_put_date_time(&s->out, got->date);
 }
 
+static void put_save_date(struct session *s, uint32_t seq, struct fetched const *got) {
+  time_t t;
+  (void)got;
+  if (folder_save_date(s->folder, seq, &t))
+    imap_put_date_time(&s->out, t);
+  else
+    imap_puts(&s->out, "NIL");
+}
+
 static void put_size(struct session *s, uint32_t seq, struct fetched const *got) {
   (void)seq;
   imap_put_number(&s->out, got->facts.size);
@@ -63,6 +73,7 @@ static struct plain_item const plain_items[FETCH_SECTION] = {
     [FETCH_UID] = {"UID", 0, put_uid},
     [FETCH_FLAGS] = {"FLAGS", 0, put_flags},
     [FETCH_INTERNALDATE] = {"INTERNALDATE", 0, put_internal_date},
+    [FETCH_SAVEDATE] = {"SAVEDATE", 0, put_save_date},
     [FETCH_SIZE] = {"RFC822.SIZE", FACT_SIZE, put_size},
     [FETCH_ENVELOPE] = {"ENVELOPE", FACT_ENVELOPE, put_envelope},
     [FETCH_BODY] = {"BODY", FACT_BODY, put_body},

@@ -1,4 +1,5 @@
-/* Search keys as they are written (RFC 3501 section 6.4.4), for SEARCH, SORT and THREAD.
+/* Search keys as they are written (RFC 3501 section 6.4.4, RFC 5032, RFC 8514), for SEARCH, SORT
+ * and THREAD.
  *
  *   search-key = the names in the table below with their arguments / sequence-set /
  *                "UID" SP sequence-set / "(" search-key *(SP search-key) ")"
@@ -20,8 +21,9 @@ enum {
 
 struct key_kind;
 typedef bool argument_function(struct search *, struct key_kind const *, struct search_key *);
-static argument_function no_argument, keyword_argument, date_argument, size_argument, text_argument,
-    field_argument, header_argument, uid_argument, not_argument, or_argument;
+static argument_function no_argument, keyword_argument, date_argument, interval_argument,
+    size_argument, text_argument, field_argument, header_argument, uid_argument, not_argument,
+    or_argument;
 
 struct key_kind {
   char const *name;
@@ -50,9 +52,14 @@ static struct key_kind const key_kinds[] = {
     {"NEW", no_argument, match_new, COST_VIEW, 0, 0, 0},
     {"NOT", not_argument, match_not, COST_VIEW, 0, 0, 0},
     {"OLD", no_argument, match_old, COST_VIEW, 0, 0, 0},
+    {"OLDER", interval_argument, match_older, COST_DATE, 0, 0, 0},
     {"ON", date_argument, match_on, COST_DATE, 0, 0, 0},
     {"OR", or_argument, match_or, COST_VIEW, 0, 0, 0},
     {"RECENT", no_argument, match_flags_set, COST_VIEW, 0, FLAG_RECENT, 0},
+    {"SAVEDATESUPPORTED", no_argument, match_all, COST_VIEW, 0, 0, 0},
+    {"SAVEDBEFORE", date_argument, match_saved_before, COST_DATE, 0, 0, 0},
+    {"SAVEDON", date_argument, match_saved_on, COST_DATE, 0, 0, 0},
+    {"SAVEDSINCE", date_argument, match_saved_since, COST_DATE, 0, 0, 0},
     {"SEEN", no_argument, match_flags_set, COST_VIEW, 0, FLAG_SEEN, 0},
     {"SENTBEFORE", date_argument, match_sent_before, COST_FACTS, 0, 0, "Date"},
     {"SENTON", date_argument, match_sent_on, COST_FACTS, 0, 0, "Date"},
@@ -69,6 +76,7 @@ static struct key_kind const key_kinds[] = {
     {"UNFLAGGED", no_argument, match_flags_unset, COST_VIEW, 0, FLAG_FLAGGED, 0},
     {"UNKEYWORD", keyword_argument, match_no_keyword, COST_VIEW, 0, 0, 0},
     {"UNSEEN", no_argument, match_flags_unset, COST_VIEW, 0, FLAG_SEEN, 0},
+    {"YOUNGER", interval_argument, match_younger, COST_DATE, 0, 0, 0},
 };
 
 /* ---- parsing ---- */
@@ -105,6 +113,17 @@ static bool date_argument(struct search *search, struct key_kind const *kind,
                           struct search_key *key) {
   if (kind->field) choose_field(key, kind->field);
   return imap_parse_space(search->parser) && imap_parse_date(search->parser, &key->day);
+}
+
+/* Seconds before now, which is one moment for all messages (RFC 5032 section 2). */
+static bool interval_argument(struct search *search, struct key_kind const *kind,
+                              struct search_key *key) {
+  uint32_t seconds;
+  (void)kind;
+  if (!imap_parse_space(search->parser) || !imap_parse_nz_number(search->parser, &seconds))
+    return false;
+  key->time = time(0) - (time_t)seconds;
+  return true;
 }
 
 static bool size_argument(struct search *search, struct key_kind const *kind,

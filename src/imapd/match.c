@@ -1,4 +1,5 @@
-/* Whether a message matches a search key (RFC 3501 section 6.4.4).  What a key needs of the message
+/* Whether a message matches a search key (RFC 3501 section 6.4.4, RFC 5032, RFC 8514).
+ * What a key needs of the message
  * is got when it is first needed, and kept for the keys after it. */
 #include "imapd/search.h"
 
@@ -97,12 +98,16 @@ bool match_no_keyword(struct search_subject *m, struct search_key const *key) {
 
 /* ---- dates and sizes ---- */
 
+static bool internal_date(struct search_subject *m, time_t *t) {
+  if (m->error == STORE_OK) m->error = folder_internal_date(m->session->folder, m->seq, t);
+  return m->error == STORE_OK;
+}
+
 static bool received(struct search_subject *m, int32_t *day) {
   time_t t;
-  if (m->error != STORE_OK) return false;
-  m->error = folder_internal_date(m->session->folder, m->seq, &t);
-  if (m->error == STORE_OK) *day = day_of_time(t);
-  return m->error == STORE_OK;
+  if (!internal_date(m, &t)) return false;
+  *day = day_of_time(t);
+  return true;
 }
 
 bool match_before(struct search_subject *m, struct search_key const *key) {
@@ -118,6 +123,40 @@ bool match_on(struct search_subject *m, struct search_key const *key) {
 bool match_since(struct search_subject *m, struct search_key const *key) {
   int32_t day;
   return received(m, &day) && day >= key->day;
+}
+
+/* RFC 5032 section 2. */
+bool match_older(struct search_subject *m, struct search_key const *key) {
+  time_t t;
+  return internal_date(m, &t) && t <= key->time;
+}
+
+bool match_younger(struct search_subject *m, struct search_key const *key) {
+  time_t t;
+  return internal_date(m, &t) && t >= key->time;
+}
+
+/* Without a save date, the internal date (RFC 8514 section 4.3). */
+static bool saved(struct search_subject *m, int32_t *day) {
+  time_t t;
+  if (!folder_save_date(m->session->folder, m->seq, &t)) return received(m, day);
+  *day = day_of_time(t);
+  return true;
+}
+
+bool match_saved_before(struct search_subject *m, struct search_key const *key) {
+  int32_t day;
+  return saved(m, &day) && day < key->day;
+}
+
+bool match_saved_on(struct search_subject *m, struct search_key const *key) {
+  int32_t day;
+  return saved(m, &day) && day == key->day;
+}
+
+bool match_saved_since(struct search_subject *m, struct search_key const *key) {
+  int32_t day;
+  return saved(m, &day) && day >= key->day;
 }
 
 /* A message without a date that can be read was sent on no day. */

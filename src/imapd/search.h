@@ -29,6 +29,7 @@ struct search_key {
   unsigned int flags;
   int keyword; /* -1: no message has it */
   int32_t day;
+  time_t time;
   uint32_t size;
   char const *field;             /* of the header */
   struct field_choice fields;    /* that one */
@@ -120,6 +121,7 @@ bool search_matches(struct search_subject *, struct search_key const *, uint32_t
 
 match_function match_all, match_list, match_not, match_or, match_flags_set, match_flags_unset,
     match_new, match_old, match_keyword, match_no_keyword, match_before, match_on, match_since,
+    match_older, match_younger, match_saved_before, match_saved_on, match_saved_since,
     match_sent_before, match_sent_on, match_sent_since, match_larger, match_smaller, match_header,
     match_body, match_text, match_seqs;
 
