@@ -1,7 +1,7 @@
 /* FETCH (RFC 3501 sections 6.4.5 and 7.4.2).
  *
  *   fetch     = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att /
- *               "(" fetch-att *(SP fetch-att) ")")
+ *               "(" fetch-att *(SP fetch-att) ")") [SP "(" "PARTIAL" SP partial-range ")"]
  *   fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] /
  *               "BODY" ["STRUCTURE"] / "UID" / "SAVEDATE" (RFC 8514) /
  *               "BODY" section ["<" number "." nz-number ">"] /
@@ -199,6 +199,18 @@ static bool parse_items(struct session *s, struct fetch *f) {
   return add_macro(s, f, name) || parse_named(s, f, name);
 }
 
+/* RFC 9394 section 3.3: of UID FETCH only. */
+static bool parse_modifiers(struct session *s, struct partial *partial) {
+  char *name;
+  if (imap_parse_peek(&s->parser) != ' ') return true;
+  if (!imap_parse_space(&s->parser) || !imap_parse_char(&s->parser, '(') ||
+      !imap_parse_atom(&s->parser, &name))
+    return false;
+  if (strcasecmp(name, "PARTIAL") || !command_by_uid(s))
+    return imap_parse_fail(&s->parser, "Unknown FETCH modifier");
+  return partial_parse(s, partial) && imap_parse_char(&s->parser, ')');
+}
+
 /* Whether the message's own header fields answer every section. */
 static bool fields_suffice(struct fetch const *f) {
   for (size_t i = 0; i < f->n; i++) {
@@ -280,11 +292,14 @@ static enum store_error fetch_messages(struct session *s, struct fetch *f, struc
 bool command_fetch(struct session *s) {
   struct imap_sequence sequence;
   struct fetch f = {0};
+  struct partial partial = {0};
   struct set seqs;
   if (command_by_uid(s)) add_plain(s, &f, FETCH_UID);
-  if (!parse_messages(s, &sequence) || !parse_items(s, &f) || !imap_parse_end(&s->parser))
+  if (!parse_messages(s, &sequence) || !parse_items(s, &f) || !parse_modifiers(s, &partial) ||
+      !imap_parse_end(&s->parser))
     return false;
   if (!messages_named(s, &sequence, &seqs)) return true;
+  if (partial.first) partial_keep(&partial, &seqs);
   f.fields_only = fields_suffice(&f);
   set_init(&f.not_seen, &s->arena);
   set_seen(s, &f, &seqs);

@@ -2,9 +2,8 @@
  * section 4), or what RETURN names (RFC 4731, for SORT: RFC 5267 section 3.1; PARTIAL: RFC 9394),
  * and keeping it as "$" (RFC 5182).
  *
- *   option        = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / "PARTIAL" SP partial-range
- *   partial-range = nz-number ":" nz-number / "-" nz-number ":" "-" nz-number
- *   answer        = "* ESEARCH (TAG " string ")" [" UID"] *(SP item)
+ *   option = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / "PARTIAL" SP partial-range
+ *   answer = "* ESEARCH (TAG " string ")" [" UID"] *(SP item)
  *
  * Of SORT, MIN is the first in its order, PARTIAL counts in it, and so on. */
 #include "imapd/search.h"
@@ -14,18 +13,6 @@
 #include <strings.h>
 
 /* ---- options ---- */
-
-static bool parse_partial_number(struct imap_parser *p, bool from_end, uint32_t *n) {
-  return (!from_end || imap_parse_char(p, '-')) && imap_parse_nz_number(p, n);
-}
-
-static bool parse_partial(struct session *s, struct result_options *options) {
-  struct imap_parser *p = &s->parser;
-  if (!imap_parse_space(p)) return false;
-  options->from_end = imap_parse_peek(p) == '-';
-  return parse_partial_number(p, options->from_end, &options->first) && imap_parse_char(p, ':') &&
-         parse_partial_number(p, options->from_end, &options->last);
-}
 
 static struct {
   char const *name;
@@ -45,7 +32,7 @@ static bool parse_option(struct session *s, struct result_options *options) {
     if (option == RESULT_PARTIAL && options->wanted & RESULT_PARTIAL)
       return imap_parse_fail(&s->parser, "PARTIAL twice");
     options->wanted |= option;
-    return option != RESULT_PARTIAL || parse_partial(s, options);
+    return option != RESULT_PARTIAL || partial_parse(s, &options->partial);
   }
   return imap_parse_fail(&s->parser, "MIN, MAX, ALL, COUNT, PARTIAL or SAVE expected");
 }
@@ -61,10 +48,6 @@ bool result_parse_options(struct session *s, struct result_options *options) {
   return imap_parse_char(p, ')');
 }
 
-static uint32_t larger(uint32_t a, uint32_t b) {
-  return a > b ? a : b;
-}
-
 /* MAX, and a PARTIAL that counts from the end, are found from there. */
 void result_limit(struct result_options const *options, bool *backwards, uint32_t *limit) {
   switch (options->wanted & ~(unsigned int)RESULT_SAVE) {
@@ -74,26 +57,11 @@ void result_limit(struct result_options const *options, bool *backwards, uint32_
     *backwards = true;
     break;
   case RESULT_PARTIAL:
-    *limit = larger(options->first, options->last);
-    *backwards = options->from_end;
+    *limit = partial_reach(&options->partial);
+    *backwards = options->partial.from_end;
     break;
   default: break;
   }
-}
-
-/* ---- parts of a result ---- */
-
-/* The `n` results from number `at` on, counted from 0. */
-struct part {
-  uint32_t at, n;
-};
-
-static struct part partial(struct result_options const *options, uint32_t n) {
-  uint32_t high = larger(options->first, options->last);
-  uint32_t low = options->first + options->last - high;
-  if (low > n) return (struct part){0};
-  if (high > n) high = n;
-  return (struct part){.at = options->from_end ? n - high : low - 1, .n = high - low + 1};
 }
 
 /* ---- what "$" shall name ---- */
@@ -103,13 +71,22 @@ static int compare_numbers(void const *a, void const *b) {
   return (*x > *y) - (*x < *y);
 }
 
+static bool is_rising(uint32_t const *numbers, uint32_t n) {
+  for (uint32_t i = 1; i < n; i++)
+    if (numbers[i] < numbers[i - 1]) return false;
+  return true;
+}
+
 /* Added in another order than the rising one they would cost the square of their number. */
 static void add_part(struct session *s, struct found const *found, struct part part,
                      struct set *seqs) {
-  uint32_t *rising = arena_alloc(&s->arena, part.n * sizeof *rising);
-  for (uint32_t i = 0; i < part.n; i++) rising[i] = found->seqs[part.at + i];
-  qsort(rising, part.n, sizeof *rising, compare_numbers);
-  for (uint32_t i = 0; i < part.n; i++) set_add(seqs, rising[i]);
+  uint32_t *numbers = found->seqs + part.at;
+  if (!is_rising(numbers, part.n)) {
+    size_t size = part.n * sizeof *numbers;
+    numbers = memcpy(arena_alloc(&s->arena, size), numbers, size);
+    qsort(numbers, part.n, sizeof *numbers, compare_numbers);
+  }
+  for (uint32_t i = 0; i < part.n; i++) set_add(seqs, numbers[i]);
 }
 
 /* RFC 5182 section 2.4 and RFC 9394 section 3.2: all, unless only parts were asked for. */
@@ -122,7 +99,7 @@ static void save(struct session *s, struct result_options const *options,
   if (!parts || options->wanted & (RESULT_ALL | RESULT_COUNT)) {
     add_part(s, found, (struct part){.n = found->n}, &seqs);
   } else if (found->n) {
-    if (parts & RESULT_PARTIAL) add_part(s, found, partial(options, found->n), &seqs);
+    if (parts & RESULT_PARTIAL) add_part(s, found, partial_of(&options->partial, found->n), &seqs);
     if (parts & RESULT_MIN) set_add(&seqs, found->seqs[0]);
     if (parts & RESULT_MAX) set_add(&seqs, found->seqs[found->n - 1]);
   }
@@ -167,10 +144,9 @@ static void put_item(struct session *s, char const *name, uint32_t number) {
 
 static void put_partial(struct session *s, struct result_options const *options,
                         struct found const *found) {
-  struct part part = partial(options, found->n);
+  struct part part = partial_of(&options->partial, found->n);
   imap_puts(&s->out, " PARTIAL (");
-  put_item(s, options->from_end ? "-" : "", options->first);
-  put_item(s, options->from_end ? ":-" : ":", options->last);
+  partial_put(s, &options->partial);
   imap_puts(&s->out, " ");
   if (part.n)
     put_sequence_set(s, found, part);
@@ -215,7 +191,23 @@ void result_answer(struct session *s, char const *name, struct result_options co
   answer_result(s, error, words);
 }
 
+/* What BADCHARSET offers, where it is known: charsetd(8) cannot be asked for all it knows. */
+static char const *const charsets[] = {
+    "US-ASCII",     "UTF-8",      "ISO-8859-1",  "ISO-8859-2",   "ISO-8859-5",
+    "ISO-8859-7",   "ISO-8859-9", "ISO-8859-15", "WINDOWS-1250", "WINDOWS-1251",
+    "WINDOWS-1252", "KOI8-R",     "KOI8-U",      "BIG5",         "GB18030",
+    "EUC-KR",       "EUC-JP",     "ISO-2022-JP", "SHIFT_JIS",
+};
+
 void result_refuse(struct session *s, struct result_options const *options) {
+  char const *before = "[BADCHARSET (";
   if (options->wanted & RESULT_SAVE) messages_forget_saved(s);
-  answer_no(s, "BADCHARSET (US-ASCII UTF-8)", "That charset is not known here");
+  answer_begin(s, "NO");
+  for (size_t i = 0; i < sizeof charsets / sizeof *charsets; i++) {
+    if (!charset_known(charsets[i])) continue;
+    imap_puts(&s->out, before);
+    imap_puts(&s->out, charsets[i]);
+    before = " ";
+  }
+  imap_puts(&s->out, ")] That charset is not known here\r\n");
 }

@@ -86,9 +86,8 @@ enum result_option {
   RESULT_SAVE = 1 << 5,
 };
 struct result_options {
-  unsigned int wanted;  /* enum result_option; 0: RETURN was not said */
-  uint32_t first, last; /* PARTIAL's range as written, without signs */
-  bool from_end;        /* that had signs: -1 is the last */
+  unsigned int wanted; /* enum result_option; 0: RETURN was not said */
+  struct partial partial;
 };
 /* SP "(" [option *(SP option)] ")", after RETURN. */
 bool result_parse_options(struct session *, struct result_options *);
@@ -98,7 +97,7 @@ void result_limit(struct result_options const *, bool *backwards, uint32_t *limi
  * that is wanted, and the tagged line. */
 void result_answer(struct session *, char const *name, struct result_options const *,
                    struct found const *, enum store_error);
-/* Answers NO for a charset that is not known. */
+/* Answers NO for a charset that is not known; tells of some that are. */
 void result_refuse(struct session *, struct result_options const *);
 
 /* A message while it is being looked at. */

@@ -8,6 +8,7 @@
  *   namespace.c  mailbox names <-> folder names
  *   flags.c      flag lists, both ways
  *   messages.c   sequence sets -> messages of the view
+ *   partial.c    parts of lists
  *
  * and one file for each family of commands:
  *
@@ -210,5 +211,25 @@ void messages_uids(struct session *, struct set const *seqs, struct set *uids);
 enum store_error message_unreadable(struct session const *, uint32_t seq);
 /* The mailbox is open for reading only: answers NO and returns true. */
 bool refused_read_only(struct session *);
+
+/* ---- partial.c ---- */
+
+/* A range of positions as written, without signs: of 1 and 3, or of -1 and -3 if from the end. */
+struct partial {
+  uint32_t first, last;
+  bool from_end;
+};
+/* SP partial-range */
+bool partial_parse(struct session *, struct partial *);
+void partial_put(struct session *, struct partial const *);
+/* The higher of both, without its sign. */
+uint32_t partial_reach(struct partial const *);
+/* Which those are of n: `n` from number `at` on, counted from 0. */
+struct part {
+  uint32_t at, n;
+};
+struct part partial_of(struct partial const *, uint32_t n);
+/* Leaves in the set the numbers at those positions. */
+void partial_keep(struct partial const *, struct set *);
 
 #endif

@@ -74,6 +74,27 @@ answer('SEARCH RETURN (PARTIAL -1:-4294967295) 1:3',   ' PARTIAL (-1:-4294967295
 answer('SEARCH RETURN (PARTIAL 1:4294967295) 1:3',     ' PARTIAL (1:4294967295 1:3)');
 answer('SEARCH RETURN (COUNT PARTIAL 1:1 MAX MIN) FLAGGED', ' MIN 2 MAX 10 COUNT 5 PARTIAL (1:1 2)');
 
+# Section 3.3.
+sub fetched {
+    my ($command) = @_;
+    return join ' ', map { /^\* (\d+) FETCH/ } $c->ok($command);
+}
+is fetched('UID FETCH 1:12 FLAGS (PARTIAL 1:3)'),          '1 2 3',    'UID FETCH: the first';
+is fetched('UID FETCH 1:12 (FLAGS) (PARTIAL -1:-3)'),      '8 9 10',   'the last';
+is fetched('UID FETCH 1,4,8:9,12 (UID FLAGS) (PARTIAL 2:4)'), '3 6 7', '... of those that are named';
+is fetched('UID FETCH 1,4,8:9,12 FLAGS (partial -4:-4)'),  '3',        'one';
+is fetched('UID FETCH 1,3,5,12 FLAGS (PARTIAL 2:3)'),      '10',       '... and are there';
+is fetched('UID FETCH 1:12 FLAGS (PARTIAL 11:12)'),        '',         'none';
+is fetched('UID FETCH 1:12 FLAGS (PARTIAL -11:-9)'),       '1 2',      'over the beginning';
+is fetched('UID FETCH 1:* FLAGS (PARTIAL 4294967295:1)'),  '1 2 3 4 5 6 7 8 9 10', 'all';
+for my $wrong (
+    'FETCH 1:3 FLAGS (PARTIAL 1:3)', 'UID FETCH 1:3 FLAGS (PARTIAL)', 'UID FETCH 1:3 FLAGS ()',
+    'UID FETCH 1:3 FLAGS (PARTIAL 0:3)', 'UID FETCH 1:3 FLAGS (PARTIAL 1:3', 'UID FETCH 1:3 FLAGS(PARTIAL 1:3)',
+    'UID FETCH 1:3 FLAGS (OTHER 1)', 'UID FETCH 1:3 FLAGS (PARTIAL 1:3 PARTIAL 1:3)', 'UID FETCH 1:3 FLAGS PARTIAL 1:3'
+) {
+    like $c->command($wrong), qr/^BAD /, "BAD: $wrong";
+}
+
 for my $wrong (
     'RETURN', 'RETURN ALL', 'RETURN ()', 'RETURN (', 'RETURN (MIN', 'RETURN (MIN)', 'RETURN (MIN)ALL',
     'RETURN ( MIN) ALL', 'RETURN (MIN ) ALL', 'RETURN (MIN  MAX) ALL', 'RETURN (OTHER) ALL', 'RETURN (MINI) ALL',
@@ -99,10 +120,6 @@ answer('UID SEARCH UID $', '* SEARCH 2 7 8 9 12', '... and as UIDs (example 3)')
 finds('OR $ 1:2',       ' 1 2 5 6 7 10');
 finds('NOT $',          ' 1 3 4 8 9');
 finds('BODY odd (1:7 $)', ' 2 6');
-sub fetched {
-    my ($command) = @_;
-    return join ' ', map { /^\* (\d+) FETCH/ } $c->ok($command);
-}
 is fetched('FETCH $ UID'),     '2 5 6 7 10', 'FETCH $';
 is fetched('UID FETCH $ UID'), '2 5 6 7 10', 'UID FETCH $';
 is fetched('STORE $ +FLAGS (\Answered)'),     '2 5 6 7 10', 'STORE $';

@@ -104,8 +104,10 @@ finds('SUBJECT ', '2', 'UTF-8 without CHARSET', ["caf\xc3\xa9"]);
 finds('CHARSET ISO-8859-1 SUBJECT ', '2', 'ISO-8859-1', ["caf\xe9"]);
 finds('CHARSET utf-8 BODY ', '3', 'quoted-printable is decoded', ["na\xc3\xafve"]);
 finds('CHARSET KOI8-R SUBJECT ', '', 'a charset of the helper', ["\xc1"]);
-like $c->command('SEARCH CHARSET x-klingon SUBJECT a'), qr/^NO \[BADCHARSET \([^)]*UTF-8[^)]*\)\] /,
-  'an unknown charset';
+my $refusal = $c->command('SEARCH CHARSET x-klingon SUBJECT a');
+my ($charsets) = $refusal =~ /^NO \[BADCHARSET \(([^)]*)\)\] /;
+like " $charsets ", qr/ US-ASCII UTF-8 .* ISO-8859-15 .* KOI8-R /, 'an unknown charset: others are named';
+finds("CHARSET $_ SUBJECT meeting", '1', "... and known: $_") for split / /, $charsets;
 like $c->command('SEARCH CHARSET x-klingon NOTHING'), qr/^BAD /, '... and wrong keys';
 like $c->command('SEARCH SUBJECT ', ["\xff\xfe"]), qr/^BAD /, 'bytes that are no UTF-8';
 
@@ -126,4 +128,13 @@ like $c->command('SEARCH' . ' ALL' x 20000), qr/^BAD .*many/, '20,000 keys';
 like $c->command('SEARCH SUBJECT ' . 'x' x 20000), qr/^BAD .*long/, 'a string of 20,000 bytes';
 finds('ALL', '1 2 3 4', 'and all is well');
 is $c->logout, 0, 'ends well';
+
+# ---- without charsetd(8) ----
+$c = imapd($home, IMAP_CHARSETD => "$home/none");
+$c->ok('SELECT INBOX');
+like $c->command('SEARCH CHARSET KOI8-R SUBJECT a'),
+  qr/^NO \[BADCHARSET \(US-ASCII UTF-8 ISO-8859-1 ISO-8859-15 WINDOWS-1252\)\] /,
+  'what is known without charsetd';
+is scalar(grep { /charsetd|none/ } split /\n/, slurp($c->{log})), 1, '... which one line says';
+$c->logout;
 done_testing;
