@@ -14,6 +14,7 @@ char const *const cache_column_names[CACHE_COLUMNS] = {
     [CACHE_BODYSTRUCTURE] = "cache.structure",
     [CACHE_COMMON] = "cache.common",
     [CACHE_RARE] = "cache.rare",
+    [CACHE_SIGNATURE] = "cache.signature",
 };
 
 /* ---- checksums ---- */
@@ -64,7 +65,8 @@ static uint64_t seed_of(struct folder const *f, uint32_t uid, uint64_t inode) {
 static uint32_t entry_check(struct folder const *f, struct cache_entry const *e, uint64_t inode) {
   struct cache_entry copy = *e;
   copy.check = 0;
-  return (uint32_t)cache_hash(seed_of(f, e->uid, inode), &copy, sizeof copy);
+  return (uint32_t)cache_hash(seed_of(f, e->uid, inode), &copy,
+                              offsetof(struct cache_entry, at[CACHE_LATE]));
 }
 
 bool cache_entry_good(struct folder const *f, struct cache_entry const *e, uint64_t inode) {
@@ -158,18 +160,17 @@ static int by_uid(void const *a, void const *b) {
 
 /* Of several entries for a message the last counts. */
 uint32_t cache_sort(struct cache_entry *e, uint32_t n) {
-  /* qsort is not stable: the number of the entry decides among equals, in the place of `zero`. */
-  for (uint32_t i = 0; i < n; i++) e[i].zero = i;
+  /* qsort is not stable: the place decides among equals. */
+  for (uint32_t i = 0; i < n; i++) e[i].place = i;
   qsort(e, n, sizeof *e, by_uid);
   uint32_t to = 0;
   for (uint32_t i = 0; i < n; i++) {
     if (to && e[to - 1].uid == e[i].uid) {
-      if (e[i].zero > e[to - 1].zero) e[to - 1] = e[i];
+      if (e[i].place > e[to - 1].place) e[to - 1] = e[i];
     } else {
       e[to++] = e[i];
     }
   }
-  for (uint32_t i = 0; i < to; i++) e[i].zero = 0;
   return to;
 }
 
@@ -188,6 +189,7 @@ static void load_tail(struct cache *c) {
   if (!n || !(c->tail = malloc(n * sizeof *c->tail))) return;
   ssize_t got = cache_read(c->directory.fd, c->tail, n * sizeof *c->tail, cache_entry_offset(from));
   if (got > 0) c->ntail = cache_sort(c->tail, (uint32_t)((size_t)got / sizeof *c->tail));
+  for (uint32_t i = 0; i < c->ntail; i++) c->tail[i].place += from;
 }
 
 static void load_directory(struct folder const *f, struct cache *c, uint64_t size) {
@@ -203,6 +205,7 @@ static void load_directory(struct folder const *f, struct cache *c, uint64_t siz
   if (c->header.sorted > c->n) c->header.sorted = c->n;
   c->directory.size = 0; /* what was its end may have been half written */
   c->found_uid = 0;
+  c->stale = false;
   load_tail(c);
 }
 
@@ -228,14 +231,8 @@ void cache_refresh(struct folder *f, struct cache *c) {
   }
   if (!c->inode || st.st_ino != c->inode || c->header.uidvalidity != folder_uidvalidity(f))
     open_cache(f, c);
-  else if ((uint64_t)st.st_size >= cache_entry_offset(c->n + 1))
+  else if (c->stale || (uint64_t)st.st_size >= cache_entry_offset(c->n + 1))
     load_directory(f, c, (uint64_t)st.st_size);
-}
-
-static void drop_pending(struct cache *c) {
-  for (size_t i = 0; i < CACHE_COLUMNS; i++) stralloc_free(&c->pending.values[i]);
-  free(c->pending.entries);
-  c->pending = (struct cache_pending){0};
 }
 
 static struct cache *new_cache(struct folder const *f) {
@@ -250,11 +247,11 @@ static struct cache *new_cache(struct folder const *f) {
   return c;
 }
 
-static struct cache *cache_of(struct folder *f) {
+struct cache *cache_of(struct folder *f) {
   if (!f->cache) f->cache = new_cache(f);
   struct cache *c = f->cache;
   if (c->uidvalidity != folder_uidvalidity(f)) { /* UIDs mean other messages now */
-    drop_pending(c);
+    cache_drop_pending(c);
     cache_forget(c);
     c->uidvalidity = folder_uidvalidity(f);
   }
@@ -265,8 +262,10 @@ static struct cache *cache_of(struct folder *f) {
 
 static bool entry_at(struct cache *c, uint32_t i, struct cache_entry *e) {
   char const *p = i < c->n ? cache_window_at(&c->directory, cache_entry_offset(i), sizeof *e) : 0;
-  if (p) memcpy(e, p, sizeof *e);
-  return p;
+  if (!p) return false;
+  memcpy(e, p, sizeof *e);
+  e->place = i;
+  return true;
 }
 
 /* Messages are mostly asked for in order: at c->next is the one or, if it is not in the directory,
@@ -305,12 +304,6 @@ static bool find_in_tail(struct cache const *c, uint32_t uid, struct cache_entry
   return p;
 }
 
-static struct cache_entry const *find_pending(struct cache const *c, uint32_t uid) {
-  for (uint32_t i = c->pending.n; i--;)
-    if (c->pending.entries[i].entry.uid == uid) return &c->pending.entries[i].entry;
-  return 0;
-}
-
 static bool find_in_files(struct folder const *f, struct cache *c, uint32_t seq, uint32_t uid) {
   struct cache_entry e;
   if (!c->inode || (!find_in_tail(c, uid, &e) && !find_in_order(c, uid, &e))) return false;
@@ -320,8 +313,7 @@ static bool find_in_files(struct folder const *f, struct cache *c, uint32_t seq,
   return true;
 }
 
-/* The entry of a message in the files. */
-static struct cache_entry const *find(struct folder *f, struct cache *c, uint32_t seq) {
+struct cache_entry const *cache_find(struct folder *f, struct cache *c, uint32_t seq) {
   uint32_t uid = folder_uid(f, seq);
   if (c->found_uid == uid) return &c->found;
   if (find_in_files(f, c, seq, uid)) return &c->found;
@@ -329,37 +321,37 @@ static struct cache_entry const *find(struct folder *f, struct cache *c, uint32_
   return find_in_files(f, c, seq, uid) ? &c->found : 0;
 }
 
+/* What is known of a message; pending: it is not in the files yet. */
+static struct cache_entry const *entry_of(struct folder *f, struct cache *c, uint32_t seq,
+                                          bool *pending) {
+  struct cache_new const *new = cache_find_pending(c, folder_uid(f, seq));
+  *pending = new && !new->late;
+  return *pending ? &new->entry : cache_find(f, c, seq);
+}
+
 bool cache_size(struct folder *f, uint32_t seq, uint64_t *size) {
-  struct cache *c = cache_of(f);
-  struct cache_entry const *e = c->pending.n ? find_pending(c, folder_uid(f, seq)) : 0;
-  if (!e) e = find(f, c, seq);
+  bool pending;
+  struct cache_entry const *e = entry_of(f, cache_of(f), seq, &pending);
   if (e) *size = e->size;
   return e;
 }
 
-static enum cache_answer get_pending(struct cache const *c, struct cache_entry const *e,
-                                     enum cache_column column, struct cache_value *v) {
+enum cache_answer cache_get_record(struct folder *f, struct cache *c, uint32_t seq,
+                                   struct cache_entry const *e, enum cache_column column,
+                                   struct cache_value *v) {
+  struct cache_window *w = &c->columns[column];
+  uint64_t offset = 8 * (uint64_t)e->at[column];
   struct cache_record r;
+  if (e->at[column] == CACHE_AT_UNKNOWN) return CACHE_UNKNOWN;
   if (e->at[column] == CACHE_AT_LARGE) return CACHE_LARGE;
-  char const *p = c->pending.values[column].s + 8 * (size_t)(e->at[column] - PENDING_BASE);
-  memcpy(&r, p, sizeof r);
-  *v = (struct cache_value){p + sizeof r, r.size};
-  return CACHE_KNOWN;
-}
-
-static enum cache_answer get_record(struct folder *f, uint32_t seq, struct cache_window *w,
-                                    uint64_t offset, enum cache_column column,
-                                    struct cache_value *v) {
-  struct cache_record r;
-  uint32_t uid = folder_uid(f, seq);
   char const *p = cache_window_at(w, offset, sizeof r);
   if (!p) return CACHE_UNKNOWN;
   memcpy(&r, p, sizeof r);
-  if (r.uid != uid || r.size > CACHE_VALUE_MAX) return CACHE_UNKNOWN;
+  if (r.uid != e->uid || r.size > CACHE_VALUE_MAX) return CACHE_UNKNOWN;
   p = cache_window_at(w, offset, sizeof r + r.size);
   if (!p) return CACHE_UNKNOWN;
   p += sizeof r;
-  if (r.check != cache_record_check(f, uid, folder_inode(f, seq), column, p, r.size))
+  if (r.check != cache_record_check(f, e->uid, folder_inode(f, seq), column, p, r.size))
     return CACHE_UNKNOWN;
   *v = (struct cache_value){p, r.size};
   return CACHE_KNOWN;
@@ -368,11 +360,11 @@ static enum cache_answer get_record(struct folder *f, uint32_t seq, struct cache
 enum cache_answer cache_get(struct folder *f, uint32_t seq, enum cache_column column,
                             struct cache_value *v) {
   struct cache *c = cache_of(f);
-  struct cache_entry const *e = c->pending.n ? find_pending(c, folder_uid(f, seq)) : 0;
-  if (e) return get_pending(c, e, column, v);
-  if (!(e = find(f, c, seq)) || e->at[column] == CACHE_AT_UNKNOWN) return CACHE_UNKNOWN;
-  if (e->at[column] == CACHE_AT_LARGE) return CACHE_LARGE;
-  return get_record(f, seq, &c->columns[column], 8 * (uint64_t)e->at[column], column, v);
+  struct cache_new const *new = cache_find_pending(c, folder_uid(f, seq));
+  if (new && (!new->late || new->entry.at[column] != CACHE_AT_UNKNOWN))
+    return cache_get_pending(c, &new->entry, column, v);
+  struct cache_entry const *e = cache_find(f, c, seq);
+  return e ? cache_get_record(f, c, seq, e, column, v) : CACHE_UNKNOWN;
 }
 
 bool cache_writable(struct folder *f) {
@@ -391,7 +383,7 @@ void cache_rest(struct folder *f) {
   struct cache *c = f->cache;
   if (!c) return;
   cache_flush(f);
-  drop_pending(c);
+  cache_drop_pending(c);
   free(c->scratch);
   c->scratch = 0;
   cache_forget(c); /* open files would keep the room of what has been written anew */

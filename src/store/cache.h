@@ -3,6 +3,7 @@
  * it is damaged, missing or cannot be written is never an error.
  *
  *   cache.c       looking things up
+ *   cacheput.c    what has been put and is not written yet
  *   cachewrite.c  adding to the files, sorting and rewriting them
  *   fields.c      lines of the header: how they are kept and chosen
  *   facts.c       answers it or the message's file gives
@@ -12,12 +13,16 @@
 
 #include "store/folder.h"
 
+/* A message's values of the first columns are put together, by whoever finds that it has none; the
+ * late ones are added one at a time, when somebody first needs them. */
 enum cache_column {
   CACHE_ENVELOPE,
   CACHE_BODY,
   CACHE_BODYSTRUCTURE,
-  CACHE_COMMON, /* lines of the header under well-known names */
-  CACHE_RARE,   /* all others but traces */
+  CACHE_COMMON,                 /* lines of the header under well-known names */
+  CACHE_RARE,                   /* all others but traces */
+  CACHE_LATE,                   /* the first of the late columns */
+  CACHE_SIGNATURE = CACHE_LATE, /* what strings of three bytes its text may hold: signature.c */
   CACHE_COLUMNS,
 };
 
@@ -41,9 +46,12 @@ bool cache_writable(struct folder *);
 bool cache_size(struct folder *, uint32_t seq, uint64_t *size);
 /* The value is valid until the same column is asked again, or something is put or flushed. */
 enum cache_answer cache_get(struct folder *, uint32_t seq, enum cache_column, struct cache_value *);
-/* Everything about a message; written with others, sooner or later. */
+/* Everything about a message but its late columns; written with others, sooner or later. */
 void cache_put(struct folder *, uint32_t seq, uint64_t size,
-               struct cache_value const values[CACHE_COLUMNS]);
+               struct cache_value const values[CACHE_LATE]);
+/* A late column of a message for which cache_get has said CACHE_UNKNOWN.  False: it is not kept,
+ * since nothing can be written, or everything else about the message has yet to be put. */
+bool cache_add(struct folder *, uint32_t seq, enum cache_column, struct cache_value const *);
 /* FIELDS_SIZE_MAX bytes for the fields of one message; null without memory. */
 char *cache_scratch(struct folder *);
 /* Writes what has been put. */
@@ -58,7 +66,7 @@ void cache_close(struct folder *);
 #define CACHE_MAGIC "chnmcch\n"
 enum {
   CACHE_ORDER = 0x01020304,
-  CACHE_FORMAT = 1,
+  CACHE_FORMAT = 2,
   CACHE_ENTRIES_MAX = 1 << 26, /* more messages than a Maildir can bear; bounds what is allocated */
   PENDING_BASE = 2,            /* offsets below are CACHE_AT_UNKNOWN and CACHE_AT_LARGE */
 };
@@ -77,9 +85,11 @@ struct cache_header {
 
 struct cache_entry {
   uint32_t uid, check;
-  uint64_t size;              /* RFC822.SIZE */
-  uint32_t at[CACHE_COLUMNS]; /* offset in the column's file, in units of 8 bytes */
-  uint32_t zero;
+  uint64_t size; /* RFC822.SIZE */
+  uint32_t
+      at[CACHE_COLUMNS]; /* offset in the column's file, in units of 8 bytes; `check` does not
+                            know of the late ones, the record there tells whether it is right */
+  uint32_t place;        /* zero in the file; in memory its number in the directory */
 };
 enum { CACHE_AT_UNKNOWN = 0, CACHE_AT_LARGE = 1 };
 
@@ -104,10 +114,12 @@ char const *cache_window_at(struct cache_window *, uint64_t offset, size_t size)
 struct cache_new {
   struct cache_entry entry; /* `at`: PENDING_BASE and the offset in `values` */
   uint64_t inode;
+  bool late; /* not an entry: late columns for one that is in the directory */
 };
 struct cache_pending {
   struct cache_new *entries;
   uint32_t n, room;
+  uint32_t highest;               /* UID */
   stralloc values[CACHE_COLUMNS]; /* records as they will be in the files */
   size_t bytes;
 };
@@ -118,6 +130,7 @@ struct cache {
   uint64_t inode;       /* of the directory's file; 0: there is none */
   struct cache_header header;
   uint32_t n; /* entries in the directory */
+  bool stale; /* late columns of some of them have been written */
   struct cache_window directory, columns[CACHE_COLUMNS];
   struct cache_entry *tail; /* those out of order, sorted; null until needed */
   uint32_t ntail;
@@ -128,7 +141,19 @@ struct cache {
   char *scratch; /* null until needed */
 };
 
-/* cache.c, for cachewrite.c */
+/* cacheput.c, for the others */
+struct cache_new *cache_find_pending(struct cache const *, uint32_t uid);
+enum cache_answer cache_get_pending(struct cache const *, struct cache_entry const *,
+                                    enum cache_column, struct cache_value *);
+void cache_drop_pending(struct cache *);
+
+/* cache.c, for the others */
+struct cache *cache_of(struct folder *);
+/* The entry of a message in the files; null if there is none. */
+struct cache_entry const *cache_find(struct folder *, struct cache *, uint32_t seq);
+enum cache_answer cache_get_record(struct folder *, struct cache *, uint32_t seq,
+                                   struct cache_entry const *, enum cache_column,
+                                   struct cache_value *);
 uint64_t cache_hash(uint64_t seed, void const *data, size_t size);
 void cache_seal_header(struct cache_header *);
 void cache_seal_entry(struct folder const *, struct cache_entry *, uint64_t inode);
@@ -138,7 +163,8 @@ uint64_t cache_record_check(struct folder const *, uint32_t uid, uint64_t inode,
 void cache_refresh(struct folder *, struct cache *);
 /* Forgets the files, not what is pending. */
 void cache_forget(struct cache *);
-/* By UIDs; of several for a message the last one stays.  How many remain. */
+/* By UIDs; of several for a message the last one stays, its place being its number from 0.  How
+ * many remain. */
 uint32_t cache_sort(struct cache_entry *, uint32_t n);
 bool cache_entry_good(struct folder const *, struct cache_entry const *, uint64_t inode);
 /* pread of all of it; fewer bytes only at the end of the file, -1 on error. */

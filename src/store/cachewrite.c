@@ -18,44 +18,6 @@ enum {
 
 #define NEW_FILE "cache.new"
 
-/* ---- putting ---- */
-
-static uint32_t put_value(struct folder const *f, struct cache_pending *p, uint32_t uid,
-                          uint64_t inode, enum cache_column column, struct cache_value const *v) {
-  static char const zeros[8];
-  stralloc *out = &p->values[column];
-  if (!v->data || v->size > CACHE_VALUE_MAX) return CACHE_AT_LARGE;
-  struct cache_record const r = {uid, (uint32_t)v->size,
-                                 cache_record_check(f, uid, inode, column, v->data, v->size)};
-  uint32_t at = PENDING_BASE + (uint32_t)(out->len / 8);
-  if (!stralloc_catb(out, (char const *)&r, sizeof r) || !stralloc_catb(out, v->data, v->size) ||
-      !stralloc_catb(out, zeros, -v->size & 7))
-    log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-            (char *)0);
-  p->bytes += sizeof r + v->size;
-  return at;
-}
-
-void cache_put(struct folder *f, uint32_t seq, uint64_t size,
-               struct cache_value const values[CACHE_COLUMNS]) {
-  if (!cache_writable(f)) return;
-  struct cache_pending *p = &f->cache->pending;
-  if (p->n == p->room) {
-    uint32_t room = p->room ? 2 * p->room : 64;
-    struct cache_new *grown = realloc(p->entries, room * sizeof *grown);
-    if (!grown) return;
-    p->entries = grown;
-    p->room = room;
-  }
-  struct cache_new *e = &p->entries[p->n++];
-  *e = (struct cache_new){.entry = {.uid = folder_uid(f, seq), .size = size},
-                          .inode = folder_inode(f, seq)};
-  for (unsigned int i = 0; i < CACHE_COLUMNS; i++)
-    e->entry.at[i] = put_value(f, p, e->entry.uid, e->inode, (enum cache_column)i, &values[i]);
-  p->bytes += sizeof *e;
-  if (p->bytes > CACHE_PENDING_MAX) cache_flush(f);
-}
-
 /* ---- files ---- */
 
 static bool write_at(int fd, void const *data, size_t size, uint64_t offset) {
@@ -197,7 +159,9 @@ static struct cache_entry *live_entries(struct folder const *f, struct cache con
   uint32_t sorted = cache_sort(e, c->n), to = 0;
   for (uint32_t i = 0; i < sorted; i++) {
     uint32_t seq = seq_of(f, e[i].uid);
-    if (seq && cache_entry_good(f, &e[i], folder_inode(f, seq))) e[to++] = e[i];
+    if (!seq || !cache_entry_good(f, &e[i], folder_inode(f, seq))) continue;
+    e[to] = e[i];
+    e[to++].place = 0;
   }
   *n = to;
   return e;
@@ -241,6 +205,7 @@ static bool rewrite(struct folder *f, struct cache *c, bool columns) {
 /* The end of a column, where the next record goes. */
 static bool append_values(struct folder const *f, struct cache_pending *p, uint32_t column) {
   struct stat st;
+  if (!p->values[column].len) return true;
   int fd = open_for_writing(f, column);
   if (fd < 0) return false;
   uint64_t at = fstat(fd, &st) < 0 ? 0 : ((uint64_t)st.st_size + 7) & ~UINT64_C(7);
@@ -267,6 +232,7 @@ static bool goes_on(struct cache const *c, struct cache_entry const *e, uint32_t
 }
 
 static bool append_entries(struct folder const *f, struct cache const *c, struct cache_pending *p) {
+  uint32_t n = 0;
   struct cache_entry *e = malloc(p->n * sizeof *e);
   int fd = e ? open_for_writing(f, CACHE_COLUMNS) : -1;
   if (fd < 0) {
@@ -274,15 +240,52 @@ static bool append_entries(struct folder const *f, struct cache const *c, struct
     return false;
   }
   for (uint32_t i = 0; i < p->n; i++) {
-    e[i] = p->entries[i].entry;
-    cache_seal_entry(f, &e[i], p->entries[i].inode);
+    if (p->entries[i].late) continue;
+    e[n] = p->entries[i].entry;
+    cache_seal_entry(f, &e[n++], p->entries[i].inode);
   }
-  bool good = write_at(fd, e, p->n * sizeof *e, cache_entry_offset(c->n));
-  uint32_t sorted = c->n + p->n;
-  if (good && goes_on(c, e, p->n))
+  bool good = write_at(fd, e, n * sizeof *e, cache_entry_offset(c->n));
+  uint32_t sorted = c->n + n;
+  if (good && goes_on(c, e, n))
     good = write_at(fd, &sorted, sizeof sorted, offsetof(struct cache_header, sorted));
   close(fd);
   free(e);
+  return good;
+}
+
+/* ---- late columns ---- */
+
+/* Into the entry as it stands: four bytes, which a reader sees before or after, and believes only
+ * if the record there is the message's. */
+static bool write_late_column(struct folder *f, struct cache *c, int fd,
+                              struct cache_new const *new, enum cache_column column,
+                              uint32_t *wasted) {
+  struct cache_value v;
+  uint32_t at = new->entry.at[column], seq = seq_of(f, new->entry.uid);
+  if (at == CACHE_AT_UNKNOWN) return true;
+  struct cache_entry const *e = seq ? cache_find(f, c, seq) : 0;
+  bool known = e && cache_get_record(f, c, seq, e, column, &v) != CACHE_UNKNOWN;
+  *wasted += !e || e->at[column] != CACHE_AT_UNKNOWN;
+  return !e || known ||
+         write_at(fd, &at, sizeof at,
+                  cache_entry_offset(e->place) + offsetof(struct cache_entry, at) +
+                      column * sizeof at);
+}
+
+static bool write_late_columns(struct folder *f, struct cache *c) {
+  struct cache_pending const *p = &c->pending;
+  uint32_t wasted = 0, dropped;
+  bool good = true;
+  int fd = open_for_writing(f, CACHE_COLUMNS);
+  if (fd < 0) return false;
+  for (uint32_t i = 0; i < p->n && good; i++)
+    for (unsigned int k = CACHE_LATE; p->entries[i].late && k < CACHE_COLUMNS && good; k++)
+      good = write_late_column(f, c, fd, &p->entries[i], (enum cache_column)k, &wasted);
+  dropped = c->header.dropped + wasted;
+  if (good && wasted)
+    good = write_at(fd, &dropped, sizeof dropped, offsetof(struct cache_header, dropped));
+  close(fd);
+  c->stale = true;
   return good;
 }
 
@@ -313,7 +316,7 @@ static bool write_pending(struct folder *f, struct cache *c) {
   }
   for (uint32_t i = 0; i < CACHE_COLUMNS; i++)
     if (!append_values(f, &c->pending, i)) return false;
-  return append_entries(f, c, &c->pending) && tidy(f, c);
+  return append_entries(f, c, &c->pending) && write_late_columns(f, c) && tidy(f, c);
 }
 
 /* The lock, dropped when it is closed; -1 if it cannot be had. */
@@ -342,7 +345,7 @@ void cache_flush(struct folder *f) {
   if (!c || !c->pending.n) return;
   if (!flush(f, c)) c->unwritable = true;
   for (size_t i = 0; i < CACHE_COLUMNS; i++) c->pending.values[i].len = 0;
-  c->pending.n = 0;
+  c->pending.n = c->pending.highest = 0;
   c->pending.bytes = 0;
   c->found_uid = 0;
 }

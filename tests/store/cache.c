@@ -135,9 +135,22 @@ static bool is_true(struct folder *f, uint32_t seq, int i, bool fields) {
          !memcmp(s.text.s, truth[i].text.s, s.text.len);
 }
 
+/* The late column: what it has to be if it is kept; added where it is not. */
+static bool late_true(struct folder *f, uint32_t seq, int i) {
+  static char large[CACHE_VALUE_MAX + 1];
+  char text[40];
+  struct cache_value v, truth_value = {text, (size_t)sprintf(text, "late value %d", i * i)};
+  if (i == 6) truth_value = (struct cache_value){large, sizeof large};
+  switch (cache_get(f, seq, CACHE_SIGNATURE, &v)) {
+  case CACHE_UNKNOWN: cache_add(f, seq, CACHE_SIGNATURE, &truth_value); return true;
+  case CACHE_LARGE: return true;
+  default: return i != 6 && v.size == truth_value.size && !memcmp(v.data, text, v.size);
+  }
+}
+
 static bool all_true(struct folder *f, int n) {
   for (int i = 0; i < n; i++)
-    if (!is_true(f, (uint32_t)i + 1, i, true)) {
+    if (!is_true(f, (uint32_t)i + 1, i, true) || !late_true(f, (uint32_t)i + 1, i)) {
       printf("# message %d\n", i);
       return false;
     }
@@ -173,7 +186,8 @@ static void make_folder(int n) {
 }
 
 static char const *const files[] = {"cache",           "cache.envelope", "cache.body",
-                                    "cache.structure", "cache.common",   "cache.rare"};
+                                    "cache.structure", "cache.common",   "cache.rare",
+                                    "cache.signature"};
 enum { FILES = sizeof files / sizeof *files };
 static struct {
   char *data;
@@ -260,7 +274,7 @@ static void damaged(void) {
   enum { FEW = 3 };
   bool flips = true, cuts = true;
   make_folder(FEW);
-  must(found_true(FEW), "learn");
+  must(found_true(FEW) && found_true(FEW), "learn");
   save_files();
   for (int i = 0; i < FILES && flips; i++)
     for (size_t at = 0; at < saved[i].size && flips; at++) {
@@ -406,6 +420,20 @@ static bool subject_is(struct folder *f, uint32_t seq) {
   return good;
 }
 
+static bool late_is(struct folder *f, uint32_t seq, enum cache_answer answer) {
+  struct cache_value v;
+  char text[20];
+  size_t size = (size_t)sprintf(text, "late %u", folder_uid(f, seq));
+  return cache_get(f, seq, CACHE_SIGNATURE, &v) == answer &&
+         (answer != CACHE_KNOWN || (v.size == size && !memcmp(v.data, text, size)));
+}
+
+static bool add_late(struct folder *f, uint32_t seq) {
+  char text[20];
+  struct cache_value const v = {text, (size_t)sprintf(text, "late %u", folder_uid(f, seq))};
+  return cache_add(f, seq, CACHE_SIGNATURE, &v);
+}
+
 static void out_of_order(void) {
   bool good = true;
   struct cache_header h;
@@ -413,6 +441,7 @@ static void out_of_order(void) {
   struct store *s = open_store();
   struct folder *f = select_folder(s, "");
   for (uint32_t seq = MANY; seq && good; seq--) good = subject_is(f, seq);
+  for (uint32_t seq = 1; seq <= 10 && good; seq++) good = add_late(f, seq);
   folder_rest(f);
   ok(good, "asked from the last to the first");
   save_files();
@@ -438,9 +467,44 @@ static void out_of_order(void) {
     good &= subject_is(f, seq);
     snprintf(name, sizeof name, "cur/%u.m.h:2,", seq);
     must(!unlink(path_of("", name)), name);
-    good &= subject_is(f, seq);
+    good &= subject_is(f, seq) && late_is(f, seq, CACHE_KNOWN);
   }
-  ok(good, "what is left is still known");
+  ok(good && late_is(f, 11, CACHE_UNKNOWN), "what is left is still known");
+  folder_close(f);
+  store_close(s);
+}
+
+static void late_columns(void) {
+  enum { SOME = 300 };
+  bool good = true;
+  make_many(SOME);
+  struct store *s = open_store(), *s2 = open_store();
+  struct folder *f = select_folder(s, ""), *other = select_folder(s2, "");
+  ok(!add_late(f, 1), "not without an entry");
+  for (uint32_t seq = 1; seq <= SOME; seq++) must(subject_is(f, seq), "learn");
+  ok(add_late(f, 1) && late_is(f, 1, CACHE_KNOWN), "to an entry that is not written yet");
+  folder_rest(f);
+  /* Every third in order, then all the others from the back; the other session adds some, too. */
+  for (uint32_t seq = 3; seq <= SOME; seq += 3) good &= add_late(f, seq);
+  for (uint32_t seq = 1; seq <= SOME && good; seq++)
+    good = late_is(f, seq, seq % 3 && seq != 1 ? CACHE_UNKNOWN : CACHE_KNOWN);
+  ok(good, "known before they are written");
+  for (uint32_t seq = 1; seq <= SOME && good; seq += 2) good = subject_is(other, seq);
+  for (uint32_t seq = SOME; seq && good; seq--)
+    good = late_is(other, seq, CACHE_KNOWN) || add_late(other, seq);
+  folder_rest(f);
+  folder_rest(other);
+  for (uint32_t seq = 1; seq <= SOME && good; seq++)
+    good = late_is(f, seq, CACHE_KNOWN) && late_is(other, seq, CACHE_KNOWN) && subject_is(f, seq);
+  ok(good, "added by two sessions, known to both");
+  size_t directory = size_of(0);
+  save_files();
+  struct cache_header h;
+  memcpy(&h, saved[0].data, sizeof h);
+  ok(directory == cache_entry_offset(SOME) && h.sorted == SOME && h.dropped == SOME / 3,
+     "the directory has not grown, and what both found out is counted once");
+  folder_close(other);
+  store_close(s2);
   folder_close(f);
   store_close(s);
 }
@@ -453,7 +517,9 @@ static bool ask_at_random(unsigned int seed, int n) {
     struct folder *f = select_folder(s, "");
     for (int i = 0; i < 60 && good; i++) {
       seed = seed * 1103515245 + 12345;
-      good = subject_is(f, seed / 65536 % (unsigned int)n + 1);
+      uint32_t seq = seed / 65536 % (unsigned int)n + 1;
+      good = subject_is(f, seq) && (late_is(f, seq, CACHE_KNOWN) || late_is(f, seq, CACHE_UNKNOWN));
+      if (seed / 65536 % 3 == 0) add_late(f, seq);
       if (seed / 65536 % 20 == 0) cache_flush(f);
       if (seed / 65536 % 300 == 0 && truncate(cache_path((int)(seed % FILES)), 100) < 0)
         good = errno == ENOENT; /* not there yet */
@@ -488,6 +554,7 @@ int main(void) {
   unwritable();
   another_folder();
   out_of_order();
+  late_columns();
   many_at_once();
   for (int i = 0; i < MESSAGES; i++) {
     free(messages[i].text);
