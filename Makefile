@@ -48,6 +48,7 @@ $(B)/bin/charsetd: STATIC =
 $(B)/bin/makeuserdb: LDLIBS = -lcdb -lskarnet
 $(B)/bin/userdbpw: LDLIBS = -lcrypt -lcdb -lskarnet
 $(STORE_TOOLS:%=$(B)/bin/%): $(call archives,store maildir message imap)
+$(STORE_TOOLS:%=$(B)/bin/%): LDLIBS = -lutf8proc -lskarnet
 $(TOOLS:%=$(B)/bin/%): $(B)/bin/%: $(B)/src/tools/%.o $(call archives,$(filter maildir auth base,$(LIBS)))
 
 LDLIBS = -lskarnet

@@ -61,9 +61,9 @@ static struct key_kind const key_kinds[] = {
     {"SAVEDON", date_argument, match_saved_on, COST_DATE, 0, 0, 0},
     {"SAVEDSINCE", date_argument, match_saved_since, COST_DATE, 0, 0, 0},
     {"SEEN", no_argument, match_flags_set, COST_VIEW, 0, FLAG_SEEN, 0},
-    {"SENTBEFORE", date_argument, match_sent_before, COST_FACTS, 0, 0, "Date"},
-    {"SENTON", date_argument, match_sent_on, COST_FACTS, 0, 0, "Date"},
-    {"SENTSINCE", date_argument, match_sent_since, COST_FACTS, 0, 0, "Date"},
+    {"SENTBEFORE", date_argument, match_sent_before, COST_FACTS, FACT_SENT, 0, 0},
+    {"SENTON", date_argument, match_sent_on, COST_FACTS, FACT_SENT, 0, 0},
+    {"SENTSINCE", date_argument, match_sent_since, COST_FACTS, FACT_SENT, 0, 0},
     {"SINCE", date_argument, match_since, COST_DATE, 0, 0, 0},
     {"SMALLER", size_argument, match_smaller, COST_FACTS, FACT_SIZE, 0, 0},
     {"SUBJECT", field_argument, match_header, COST_FACTS, 0, 0, "Subject"},
@@ -111,7 +111,7 @@ static void choose_field(struct search_key *key, char const *field) {
 
 static bool date_argument(struct search *search, struct key_kind const *kind,
                           struct search_key *key) {
-  if (kind->field) choose_field(key, kind->field);
+  (void)kind;
   return imap_parse_space(search->parser) && imap_parse_date(search->parser, &key->day);
 }
 

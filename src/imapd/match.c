@@ -160,28 +160,16 @@ bool match_saved_since(struct search_subject *m, struct search_key const *key) {
 }
 
 /* A message without a date that can be read was sent on no day. */
-static bool sent(struct search_subject *m, struct search_key const *key, int32_t *day) {
-  struct field_lines lines;
-  struct message_field field;
-  size_t at = 0;
-  time_t t;
-  return got_fields(m, key, &lines) && message_next_field(lines.data, lines.size, &at, &field) &&
-         message_parse_date(field.value, field.value_size, &t, day);
-}
-
 bool match_sent_before(struct search_subject *m, struct search_key const *key) {
-  int32_t day;
-  return sent(m, key, &day) && day < key->day;
+  return got_facts(m) && m->facts.has_sent && m->facts.sent_day < key->day;
 }
 
 bool match_sent_on(struct search_subject *m, struct search_key const *key) {
-  int32_t day;
-  return sent(m, key, &day) && day == key->day;
+  return got_facts(m) && m->facts.has_sent && m->facts.sent_day == key->day;
 }
 
 bool match_sent_since(struct search_subject *m, struct search_key const *key) {
-  int32_t day;
-  return sent(m, key, &day) && day >= key->day;
+  return got_facts(m) && m->facts.has_sent && m->facts.sent_day >= key->day;
 }
 
 bool match_larger(struct search_subject *m, struct search_key const *key) {
@@ -194,15 +182,22 @@ bool match_smaller(struct search_subject *m, struct search_key const *key) {
 
 /* ---- text ---- */
 
-/* With an empty string: that there is such a field. */
-bool match_header(struct search_subject *m, struct search_key const *key) {
+static bool has_field(struct search_subject *m, struct search_key const *key) {
   struct field_lines lines;
   struct message_field field;
-  if (!got_fields(m, key, &lines)) return false;
-  for (size_t at = 0; message_next_field(lines.data, lines.size, &at, &field);)
-    if (!key->needle || message_value_matches(key->needle, field.value, field.value_size))
-      return true;
-  return false;
+  size_t at = 0;
+  return got_fields(m, key, &lines) && message_next_field(lines.data, lines.size, &at, &field);
+}
+
+/* With an empty string: that there is such a field. */
+bool match_header(struct search_subject *m, struct search_key const *key) {
+  struct session *s = m->session;
+  bool holds = false;
+  if (!key->needle) return has_field(m, key);
+  if (m->error == STORE_OK)
+    m->error =
+        folder_fields_hold(s->folder, m->seq, &key->fields, key->needle, &s->message, &holds);
+  return holds;
 }
 
 static bool text_matches(struct search_subject *m, struct search_key const *key, bool with_header) {

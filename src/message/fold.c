@@ -8,7 +8,20 @@
 
 #include <utf8proc.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 enum { DECOMPOSED_MAX = 32 }; /* U+FDFA is the longest, with 18 */
+
+/* Raised by who changes how text is decoded or folded. */
+enum { TEXT_VERSION = 1 };
+
+uint32_t message_text_version(void) {
+  uint32_t version = TEXT_VERSION;
+  for (char const *c = utf8proc_version(); *c; c++) version = version * 31 + (unsigned char)*c;
+  return version;
+}
 
 static void append_character(stralloc *out, utf8proc_int32_t c) {
   utf8proc_uint8_t utf8[4];
@@ -32,14 +45,45 @@ static void fold_character(stralloc *out, utf8proc_int32_t c) {
   for (utf8proc_ssize_t i = 0; i < n; i++) append_character(out, utf8proc_totitle(parts[i]));
 }
 
+static char upper(char c) {
+  return (char)(c - ((unsigned char)((unsigned char)c - 'a') < 26 ? 32 : 0));
+}
+
+#ifdef __SSE2__
+/* Upper case, sixteen bytes at a time, up to the first that has some not in ASCII, or a CR. */
+static size_t fold_plain(char *to, char const *text, size_t size) {
+  enum { WIDTH = sizeof(__m128i) };
+  __m128i const cr = _mm_set1_epi8('\r'), before_a = _mm_set1_epi8('a' - 1),
+                after_z = _mm_set1_epi8('z' + 1), bit = _mm_set1_epi8(32);
+  size_t i = 0;
+  for (; size - i >= WIDTH; i += WIDTH) {
+    __m128i c = _mm_loadu_si128((__m128i const *)(text + i));
+    if (_mm_movemask_epi8(_mm_or_si128(c, _mm_cmpeq_epi8(c, cr)))) break;
+    __m128i small = _mm_and_si128(_mm_cmpgt_epi8(c, before_a), _mm_cmplt_epi8(c, after_z));
+    _mm_storeu_si128((__m128i *)(to + i), _mm_xor_si128(c, _mm_and_si128(small, bit)));
+  }
+  return i;
+}
+#else
+static size_t fold_plain(char *to, char const *text, size_t size) {
+  (void)to;
+  (void)text;
+  (void)size;
+  return 0;
+}
+#endif
+
 /* Upper case, CR left out; returns how much was ASCII. */
 static size_t fold_ascii(stralloc *out, char const *text, size_t size) {
   char *at = sa_room(out, size), *start = at;
-  size_t i;
-  for (i = 0; i < size && !(text[i] & 0x80); i++) {
-    unsigned char c = (unsigned char)text[i];
-    *at = (char)(c - ((unsigned char)(c - 'a') < 26 ? 32 : 0));
-    at += c != '\r';
+  size_t i = 0;
+  while (i < size && !(text[i] & 0x80)) {
+    size_t n = fold_plain(at, text + i, size - i), stop = i + n + 16 < size ? i + n + 16 : size;
+    i += n, at += n;
+    for (; i < stop && !(text[i] & 0x80); i++) {
+      *at = upper(text[i]);
+      at += text[i] != '\r';
+    }
   }
   out->len += (size_t)(at - start);
   return i;
@@ -78,8 +122,7 @@ struct message_needle *message_needle_new(char const *utf8, size_t size, struct 
   stralloc folded = STRALLOC_ZERO;
   casemap_fold(&folded, utf8, size);
   struct message_needle *needle = arena_alloc(arena, sizeof *needle);
-  needle->text = arena_copy(arena, folded.s ? folded.s : "", folded.len);
-  needle->size = folded.len;
+  wanted_init(&needle->folded, arena_copy(arena, folded.s ? folded.s : "", folded.len), folded.len);
   stralloc_free(&folded);
   return needle;
 }

@@ -26,7 +26,12 @@ static struct {
   unsigned int starts;
   char asked[CHARSET_NAME_MAX + 1]; /* the last name asked for, and whether it is known */
   bool asked_known;
+  unsigned long failures;
 } helper;
+
+unsigned long message_charset_failures(void) {
+  return helper.failures;
+}
 
 static int spawn(char const *path, int fd) {
   char name[] = "charsetd", *argv[] = {name, 0}, *envp[] = {0};
@@ -120,11 +125,13 @@ static bool exchange(int op, char const *charset, stralloc *out, char const *dat
 }
 
 bool helper_knows(char const *charset) {
-  if (!strcasecmp(helper.asked, charset)) return helper.asked_known;
-  bool known = exchange(OP_QUERY, charset, 0, 0, 0);
-  strcpy(helper.asked, charset);
-  helper.asked_known = known;
-  return known;
+  if (strcasecmp(helper.asked, charset)) {
+    bool known = exchange(OP_QUERY, charset, 0, 0, 0);
+    strcpy(helper.asked, charset);
+    helper.asked_known = known;
+  }
+  helper.failures += !helper.asked_known;
+  return helper.asked_known;
 }
 
 bool helper_convert(char const *charset, bool first, bool last, stralloc *out, char const *data,
@@ -135,6 +142,7 @@ bool helper_convert(char const *charset, bool first, bool last, stralloc *out, c
     int op = (first ? OP_FIRST : 0) | (last && n == size ? OP_LAST : 0);
     if (!exchange(op, charset, out, data, n)) {
       out->len = before;
+      helper.failures++;
       return false;
     }
     first = false;

@@ -98,7 +98,15 @@ bool helper_convert(char const *charset, bool first, bool last, stralloc *out, c
                     size_t size);
 
 /* ---- find.c ---- */
-bool bytes_hold(char const *data, size_t size, char const *wanted, size_t wanted_size);
+/* Bytes to be found, prepared; not copied. */
+struct wanted {
+  char const *text;
+  size_t size;
+  size_t first, second; /* where its rarest bytes are */
+};
+void wanted_init(struct wanted *, char const *text, size_t size);
+/* What is empty is in everything. */
+bool wanted_in(struct wanted const *, char const *data, size_t size);
 
 /* ---- fold.c: i;unicode-casemap (RFC 5051), as far as utf8proc goes ---- */
 /* Appends the folded form of whole UTF-8 characters; bytes that are none are kept.  CR is left out,
@@ -106,8 +114,7 @@ bool bytes_hold(char const *data, size_t size, char const *wanted, size_t wanted
 void casemap_fold(stralloc *out, char const *utf8, size_t size);
 
 struct message_needle {
-  char const *text; /* folded */
-  size_t size;
+  struct wanted folded;
 };
 
 #endif

@@ -193,6 +193,15 @@ struct message_needle;
 struct message_needle *message_needle_new(char const *utf8, size_t size, struct arena *);
 /* Whether a header value (raw, folded) holds it, encoded words decoded. */
 bool message_value_matches(struct message_needle const *, char const *value, size_t size);
+/* The same in two steps.  Appends what a header value is compared as; it holds no byte 0xff, which
+ * is in no needle either, so that it can stand between values. */
+void message_put_folded(stralloc *, char const *value, size_t size);
+bool message_folded_matches(struct message_needle const *, char const *folded, size_t size);
+/* How often text could not be converted since the process began, for want of charsetd or of the
+ * charset there.  While it stays as it is, what was decoded is what will be decoded next time. */
+unsigned long message_charset_failures(void);
+/* Differs between programs that decode or fold text otherwise. */
+uint32_t message_text_version(void);
 /* Whether the decoded text parts hold it; with_header: the headers, of all parts, too (TEXT as
  * opposed to BODY).  Bounded memory.  Header fields match as `Name: decoded value`, one at a time.
  * 1, 0, or -1 on a read error. */

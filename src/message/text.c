@@ -21,8 +21,8 @@ static void begin_text(struct search *s) {
 static bool search_more(struct search *s, char const *utf8, size_t size) {
   if (!size) return false;
   casemap_fold(&s->folded, utf8, size);
-  if (bytes_hold(s->folded.s, s->folded.len, s->needle->text, s->needle->size)) return true;
-  size_t keep = s->needle->size - 1;
+  if (wanted_in(&s->needle->folded, s->folded.s, s->folded.len)) return true;
+  size_t keep = s->needle->folded.size - 1;
   if (s->folded.len > keep) {
     memmove(s->folded.s, s->folded.s + s->folded.len - keep, keep);
     s->folded.len = keep;
@@ -51,25 +51,40 @@ static void end_search(struct search *s) {
  * decoded, and nothing need be allocated.  False: this is none such. */
 static bool matches_plainly(struct message_needle const *needle, char const *value, size_t size,
                             bool *matches) {
+  static struct wanted const encoded_word = {"=?", 2, 0, 1};
   char folded[512];
   unsigned char high = 0;
   while (size && is_blank(*value)) value++, size--;
   while (size && is_blank(value[size - 1])) size--;
   if (size > sizeof folded || memchr(value, '\n', size) || memchr(value, '\r', size) ||
-      bytes_hold(value, size, "=?", 2))
+      wanted_in(&encoded_word, value, size))
     return false;
   for (size_t i = 0; i < size; i++) {
     unsigned char c = (unsigned char)value[i];
     high |= c;
     folded[i] = (char)(c - ((unsigned char)(c - 'a') < 26 ? 32 : 0));
   }
-  *matches = bytes_hold(folded, size, needle->text, needle->size);
+  *matches = wanted_in(&needle->folded, folded, size);
   return !(high & 0x80);
+}
+
+void message_put_folded(stralloc *out, char const *value, size_t size) {
+  struct arena arena = {0};
+  stralloc utf8 = STRALLOC_ZERO;
+  char const *unfolded = field_unfold(value, size, &arena);
+  message_decode_words(&utf8, unfolded, strlen(unfolded));
+  casemap_fold(out, utf8.s, utf8.len);
+  stralloc_free(&utf8);
+  arena_release(&arena);
+}
+
+bool message_folded_matches(struct message_needle const *needle, char const *folded, size_t size) {
+  return wanted_in(&needle->folded, folded, size);
 }
 
 bool message_value_matches(struct message_needle const *needle, char const *value, size_t size) {
   bool matches;
-  if (!needle->size) return true;
+  if (!needle->folded.size) return true;
   if (matches_plainly(needle, value, size, &matches)) return matches;
   struct search s = {.needle = needle};
   bool found = search_value(&s, value, size);
@@ -152,7 +167,7 @@ static int search_part(struct search *s, struct message_part const *p) {
 
 int message_text_matches(int fd, struct message_part const *root, bool with_header,
                          struct message_needle const *needle) {
-  if (!needle->size) return 1;
+  if (!needle->folded.size) return 1;
   struct search s = {.fd = fd, .with_header = with_header, .needle = needle};
   int found = 0;
   for (struct message_part const *p = root; p && !found; p = next_part(p))

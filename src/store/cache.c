@@ -14,6 +14,11 @@ char const *const cache_column_names[CACHE_COLUMNS] = {
     [CACHE_BODYSTRUCTURE] = "cache.structure",
     [CACHE_COMMON] = "cache.common",
     [CACHE_RARE] = "cache.rare",
+    [CACHE_SUBJECT] = "cache.subject",
+    [CACHE_FROM] = "cache.from",
+    [CACHE_TO] = "cache.to",
+    [CACHE_CC] = "cache.cc",
+    [CACHE_BCC] = "cache.bcc",
     [CACHE_SIGNATURE] = "cache.signature",
 };
 
@@ -124,7 +129,7 @@ static bool header_good(struct folder const *f, struct cache_header const *h, ui
   struct cache_header sealed = *h;
   cache_seal_header(&sealed);
   return !memcmp(h->magic, CACHE_MAGIC, sizeof h->magic) && h->order == CACHE_ORDER &&
-         h->format == CACHE_FORMAT && h->column == column &&
+         h->format == CACHE_FORMAT && h->column == column && h->text == message_text_version() &&
          h->uidvalidity == folder_uidvalidity(f) && h->check == sealed.check;
 }
 
@@ -321,19 +326,25 @@ struct cache_entry const *cache_find(struct folder *f, struct cache *c, uint32_t
   return find_in_files(f, c, seq, uid) ? &c->found : 0;
 }
 
-/* What is known of a message; pending: it is not in the files yet. */
-static struct cache_entry const *entry_of(struct folder *f, struct cache *c, uint32_t seq,
-                                          bool *pending) {
+bool cache_numbers(struct folder *f, uint32_t seq, struct cache_numbers *numbers) {
+  struct cache *c = cache_of(f);
   struct cache_new const *new = cache_find_pending(c, folder_uid(f, seq));
-  *pending = new && !new->late;
-  return *pending ? &new->entry : cache_find(f, c, seq);
+  struct cache_entry const *e = new && !new->late ? &new->entry : cache_find(f, c, seq);
+  if (e) *numbers = e->numbers;
+  return e;
 }
 
-bool cache_size(struct folder *f, uint32_t seq, uint64_t *size) {
-  bool pending;
-  struct cache_entry const *e = entry_of(f, cache_of(f), seq, &pending);
-  if (e) *size = e->size;
-  return e;
+/* What is known without a record. */
+bool cache_answered(uint32_t at, enum cache_answer *answer, struct cache_value *v) {
+  switch (at) {
+  case CACHE_AT_UNKNOWN: *answer = CACHE_UNKNOWN; return true;
+  case CACHE_AT_LARGE: *answer = CACHE_LARGE; return true;
+  case CACHE_AT_EMPTY:
+    *answer = CACHE_KNOWN;
+    *v = (struct cache_value){"", 0};
+    return true;
+  default: return false;
+  }
 }
 
 enum cache_answer cache_get_record(struct folder *f, struct cache *c, uint32_t seq,
@@ -342,8 +353,8 @@ enum cache_answer cache_get_record(struct folder *f, struct cache *c, uint32_t s
   struct cache_window *w = &c->columns[column];
   uint64_t offset = 8 * (uint64_t)e->at[column];
   struct cache_record r;
-  if (e->at[column] == CACHE_AT_UNKNOWN) return CACHE_UNKNOWN;
-  if (e->at[column] == CACHE_AT_LARGE) return CACHE_LARGE;
+  enum cache_answer answer;
+  if (cache_answered(e->at[column], &answer, v)) return answer;
   char const *p = cache_window_at(w, offset, sizeof r);
   if (!p) return CACHE_UNKNOWN;
   memcpy(&r, p, sizeof r);

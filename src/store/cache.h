@@ -19,8 +19,13 @@ enum cache_column {
   CACHE_ENVELOPE,
   CACHE_BODY,
   CACHE_BODYSTRUCTURE,
-  CACHE_COMMON,                 /* lines of the header under well-known names */
-  CACHE_RARE,                   /* all others but traces */
+  CACHE_COMMON,  /* lines of the header under well-known names */
+  CACHE_RARE,    /* all others but traces */
+  CACHE_SUBJECT, /* what SEARCH compares: values as message_put_folded has them, 0xff between */
+  CACHE_FROM,
+  CACHE_TO,
+  CACHE_CC,
+  CACHE_BCC,
   CACHE_LATE,                   /* the first of the late columns */
   CACHE_SIGNATURE = CACHE_LATE, /* what strings of three bytes its text may hold: signature.c */
   CACHE_COLUMNS,
@@ -38,16 +43,24 @@ struct cache_value {
   size_t size;
 };
 
+/* What is small enough to stand in the directory. */
+struct cache_numbers {
+  uint64_t size;     /* RFC822.SIZE */
+  int64_t sent;      /* the Date field: seconds since 1970-01-01 UTC */
+  int32_t sent_day;  /* the date as written there, in days since 1970-01-01 */
+  uint32_t has_sent; /* 0: there is no such field that could be read */
+};
+
 /* CACHE_LARGE: it is known that the value is too large to be kept. */
 enum cache_answer { CACHE_UNKNOWN, CACHE_LARGE, CACHE_KNOWN };
 
 /* Whether what is found out about messages can be kept. */
 bool cache_writable(struct folder *);
-bool cache_size(struct folder *, uint32_t seq, uint64_t *size);
+bool cache_numbers(struct folder *, uint32_t seq, struct cache_numbers *);
 /* The value is valid until the same column is asked again, or something is put or flushed. */
 enum cache_answer cache_get(struct folder *, uint32_t seq, enum cache_column, struct cache_value *);
 /* Everything about a message but its late columns; written with others, sooner or later. */
-void cache_put(struct folder *, uint32_t seq, uint64_t size,
+void cache_put(struct folder *, uint32_t seq, struct cache_numbers const *,
                struct cache_value const values[CACHE_LATE]);
 /* A late column of a message for which cache_get has said CACHE_UNKNOWN.  False: it is not kept,
  * since nothing can be written, or everything else about the message has yet to be put. */
@@ -68,7 +81,7 @@ enum {
   CACHE_ORDER = 0x01020304,
   CACHE_FORMAT = 2,
   CACHE_ENTRIES_MAX = 1 << 26, /* more messages than a Maildir can bear; bounds what is allocated */
-  PENDING_BASE = 2,            /* offsets below are CACHE_AT_UNKNOWN and CACHE_AT_LARGE */
+  PENDING_BASE = 3,            /* offsets below are those of enum cache_at */
 };
 extern char const *const cache_column_names[CACHE_COLUMNS];
 
@@ -77,21 +90,22 @@ struct cache_header {
   uint32_t order, format;
   uint64_t generation; /* the same in all files of a cache; a file's never changes */
   uint32_t uidvalidity, column;
-  uint64_t check;   /* of all before */
-  uint32_t sorted;  /* of the directory: so many entries are in rising order of UIDs */
-  uint32_t dropped; /* entries that have been left out since the columns were written anew */
-  uint32_t zero[4];
+  uint32_t text, zero_1; /* message_text_version, of which folded text is */
+  uint64_t check;        /* of all before */
+  uint32_t sorted;       /* of the directory: so many entries are in rising order of UIDs */
+  uint32_t dropped;      /* entries that have been left out since the columns were written anew */
+  uint32_t zero[2];
 };
 
 struct cache_entry {
   uint32_t uid, check;
-  uint64_t size; /* RFC822.SIZE */
-  uint32_t
-      at[CACHE_COLUMNS]; /* offset in the column's file, in units of 8 bytes; `check` does not
-                            know of the late ones, the record there tells whether it is right */
-  uint32_t place;        /* zero in the file; in memory its number in the directory */
+  struct cache_numbers numbers;
+  /* Offsets in the columns' files, in units of 8 bytes, or enum cache_at.  `check` does not know of
+   * the late ones: the record there tells whether it is right. */
+  uint32_t at[CACHE_COLUMNS];
+  uint32_t place; /* zero in the file; in memory its number in the directory */
 };
-enum { CACHE_AT_UNKNOWN = 0, CACHE_AT_LARGE = 1 };
+enum cache_at { CACHE_AT_UNKNOWN, CACHE_AT_LARGE, CACHE_AT_EMPTY };
 
 /* What stands before a value in its column; values are padded to 8 bytes. */
 struct cache_record {
@@ -149,6 +163,8 @@ void cache_drop_pending(struct cache *);
 
 /* cache.c, for the others */
 struct cache *cache_of(struct folder *);
+/* Whether an offset is one of enum cache_at, and what that says. */
+bool cache_answered(uint32_t at, enum cache_answer *, struct cache_value *);
 /* The entry of a message in the files; null if there is none. */
 struct cache_entry const *cache_find(struct folder *, struct cache *, uint32_t seq);
 enum cache_answer cache_get_record(struct folder *, struct cache *, uint32_t seq,

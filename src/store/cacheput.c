@@ -15,8 +15,8 @@ struct cache_new *cache_find_pending(struct cache const *c, uint32_t uid) {
 enum cache_answer cache_get_pending(struct cache const *c, struct cache_entry const *e,
                                     enum cache_column column, struct cache_value *v) {
   struct cache_record r;
-  if (e->at[column] == CACHE_AT_UNKNOWN) return CACHE_UNKNOWN;
-  if (e->at[column] == CACHE_AT_LARGE) return CACHE_LARGE;
+  enum cache_answer answer;
+  if (cache_answered(e->at[column], &answer, v)) return answer;
   char const *p = c->pending.values[column].s + 8 * (size_t)(e->at[column] - PENDING_BASE);
   memcpy(&r, p, sizeof r);
   *v = (struct cache_value){p + sizeof r, r.size};
@@ -34,6 +34,7 @@ static uint32_t put_value(struct folder const *f, struct cache_pending *p, uint3
   static char const zeros[8];
   stralloc *out = &p->values[column];
   if (!v->data || v->size > CACHE_VALUE_MAX) return CACHE_AT_LARGE;
+  if (!v->size) return CACHE_AT_EMPTY;
   struct cache_record const r = {uid, (uint32_t)v->size,
                                  cache_record_check(f, uid, inode, column, v->data, v->size)};
   uint32_t at = PENDING_BASE + (uint32_t)(out->len / 8);
@@ -62,13 +63,13 @@ static struct cache_new *new_pending(struct folder const *f, struct cache_pendin
   return e;
 }
 
-void cache_put(struct folder *f, uint32_t seq, uint64_t size,
+void cache_put(struct folder *f, uint32_t seq, struct cache_numbers const *numbers,
                struct cache_value const values[CACHE_LATE]) {
   if (!cache_writable(f)) return;
   struct cache_pending *p = &f->cache->pending;
   struct cache_new *e = new_pending(f, p, seq);
   if (!e) return;
-  e->entry.size = size;
+  e->entry.numbers = *numbers;
   for (unsigned int i = 0; i < CACHE_LATE; i++)
     e->entry.at[i] = put_value(f, p, e->entry.uid, e->inode, (enum cache_column)i, &values[i]);
   if (p->bytes > CACHE_PENDING_MAX) cache_flush(f);

@@ -1,5 +1,6 @@
 /* Adding to the cache, sorting its directory, rewriting it.  Under a lock of its own, which only
  * writers take; readers know by checksums what they may use. */
+#include "message/message.h"
 #include "store/cache.h"
 
 #include <errno.h>
@@ -65,7 +66,8 @@ static struct cache_header new_header(struct folder const *f) {
   struct cache_header h = {.order = CACHE_ORDER,
                            .format = CACHE_FORMAT,
                            .generation = batch_new(),
-                           .uidvalidity = folder_uidvalidity(f)};
+                           .uidvalidity = folder_uidvalidity(f),
+                           .text = message_text_version()};
   memcpy(h.magic, CACHE_MAGIC, sizeof h.magic);
   return h;
 }
@@ -107,7 +109,7 @@ static bool copy_record(struct cache_window *from, struct copying *to, struct ca
                         uint32_t column) {
   struct cache_record r;
   uint64_t offset = 8 * (uint64_t)e->at[column];
-  if (e->at[column] <= CACHE_AT_LARGE) return true;
+  if (e->at[column] < PENDING_BASE) return true;
   e->at[column] = CACHE_AT_UNKNOWN;
   char const *p = cache_window_at(from, offset, sizeof r);
   if (!p) return true;

@@ -90,8 +90,25 @@ static bool is_trace(char const *name, size_t size) {
   return false;
 }
 
+/* Of which there are columns in the form that SEARCH compares. */
+static struct {
+  char const *name;
+  enum cache_column column;
+} const folded_fields[] = {{"Subject", CACHE_SUBJECT},
+                           {"From", CACHE_FROM},
+                           {"To", CACHE_TO},
+                           {"Cc", CACHE_CC},
+                           {"Bcc", CACHE_BCC}};
+
+static int folded_column(char const *name, size_t size) {
+  for (size_t i = 0; i < sizeof folded_fields / sizeof *folded_fields; i++)
+    if (is_name(name, size, folded_fields[i].name)) return (int)folded_fields[i].column;
+  return -1;
+}
+
 void field_choice_init(struct field_choice *c, char const *const *names, size_t n) {
-  *c = (struct field_choice){.names = names, .n = n};
+  *c = (struct field_choice){.names = names, .n = n, .folded = -1};
+  if (n == 1) c->folded = folded_column(*names, strlen(*names));
   for (size_t i = 0; i < n; i++) {
     size_t size = strlen(names[i]);
     unsigned int number = number_of(names[i], size);
@@ -107,6 +124,7 @@ void field_choice_init(struct field_choice *c, char const *const *names, size_t 
 /* ---- keeping ---- */
 
 enum { FIELDS_MAX = 255, FIXED = 4 };
+#define FOLDED_BETWEEN ((char)0xff) /* in no needle: nothing is found across values */
 
 struct line_entry {
   uint16_t size;
@@ -164,6 +182,37 @@ void fields_keep(struct message_part const *root, struct arena *arena, struct ca
     *rare = value_of(&kept[1], ends, arena);
   }
   for (int i = 0; i < 2; i++) stralloc_free(&kept[i].lines);
+}
+
+/* One more value of a field; false: the column cannot be kept. */
+static bool fold_value(stralloc *text, struct message_field const *field) {
+  unsigned long failures = message_charset_failures();
+  if (field->value_size > CACHE_VALUE_MAX) return false;
+  if (text->len && !stralloc_append(text, FOLDED_BETWEEN))
+    log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
+            (char *)0);
+  message_put_folded(text, field->value, field->value_size);
+  return text->len <= CACHE_VALUE_MAX && failures == message_charset_failures();
+}
+
+void fields_fold(struct message_part const *root, struct arena *arena,
+                 struct cache_value values[CACHE_LATE]) {
+  struct message_field field;
+  stralloc texts[CACHE_LATE] = {{0}};
+  bool odd[CACHE_LATE] = {false};
+  for (size_t at = 0; message_next_field(root->header, root->header_size, &at, &field);) {
+    int column = folded_column(field.name, field.name_size);
+    if (column >= 0 && !odd[column]) odd[column] = !fold_value(&texts[column], &field);
+  }
+  for (size_t i = 0; i < sizeof folded_fields / sizeof *folded_fields; i++) {
+    enum cache_column column = folded_fields[i].column;
+    stralloc *text = &texts[column];
+    values[column] = (struct cache_value){0};
+    if (!odd[column])
+      values[column] =
+          (struct cache_value){arena_copy(arena, text->len ? text->s : "", text->len), text->len};
+    stralloc_free(text);
+  }
 }
 
 /* ---- choosing ---- */

@@ -11,8 +11,8 @@
  *   change.c    flags, expunge
  *   copy.c      copy and move
  *   append.c    new messages
- *   facts.c     what a message's bytes say, from the cache or from the file; fields.c: lines of
- *               its header
+ *   facts.c     what a message's bytes say, from the cache or from the file
+ *   header.c    fields of its header; fields.c: how the cache has them
  *   status.c    counting without selecting
  *   watch.c     waiting for changes
  * and behind these, declared in folder.h:
@@ -20,7 +20,7 @@
  *   transaction.c, snapshot.c, batch.c, publish.c   how it is written, replaced and recovered
  *   scan.c      comparing it with the Maildir; own.c: where that is not needed
  *   index.c     the messages in a file, so that the journal need not be read; mapping.c
- *   cache.c, cachewrite.c   what messages' bytes say, kept; declared in cache.h
+ *   cache.c, cacheput.c, cachewrite.c   what messages' bytes say, kept; declared in cache.h
  *   sessions.c  who else looks, and what is kept for them
  *   names.c, uidvalidity.c, boot.c, birth.c, network.c, error.c
  *
@@ -174,9 +174,13 @@ enum fact {
   FACT_ENVELOPE = 1 << 1, /* response values, ready for the wire */
   FACT_BODY = 1 << 2,
   FACT_BODYSTRUCTURE = 1 << 3,
+  FACT_SENT = 1 << 4, /* the Date field */
 };
 struct facts {
   uint64_t size;
+  bool has_sent;    /* there is a date that can be read */
+  int64_t sent;     /* seconds since 1970-01-01 UTC */
+  int32_t sent_day; /* as written, without regard to zone, in days since 1970-01-01 */
   char const *envelope, *body, *bodystructure;
   size_t envelope_size, body_size, bodystructure_size;
 };
@@ -192,8 +196,11 @@ struct field_choice {
   size_t n;
   uint64_t common;   /* well-known names: a bit for each */
   bool rare, traces; /* there are others; there are such as only the file has */
+  int folded;        /* the cache's column of the folded field; -1: there is none, or there are more
+                        fields */
 };
 void field_choice_init(struct field_choice *, char const *const *names, size_t n);
+struct message_needle; /* message.h */
 struct field_lines {
   char const *data;
   size_t size;
@@ -203,6 +210,9 @@ struct field_lines {
  * arena. */
 enum store_error folder_fields(struct folder *, uint32_t seq, struct field_choice const *,
                                struct arena *, struct field_lines *);
+/* Whether the value of one of these fields holds the needle, as message_value_matches says. */
+enum store_error folder_fields_hold(struct folder *, uint32_t seq, struct field_choice const *,
+                                    struct message_needle const *, struct arena *, bool *holds);
 
 /* ---- sync.c ---- */
 

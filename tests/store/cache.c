@@ -40,11 +40,14 @@ static void make_messages(void) {
   size_t n;
   add_text(0,
            "Received: by a\n\tb\nFrom: A <a@b.c>\nsubject: folded\n and more\nX-Odd: 1\nTo: x@y\n"
-           "X-Odd: 2\nDate: Fri, 21 Nov 2025 01:02:03 +0000\n\nbody\n");
+           "X-Odd: 2\nDate: Fri, 21 Nov 2025 01:02:03 +0100\nSubject: =?utf-8?q?Caf=C3=A9?=\n"
+           "cc: b@c, =?utf-8?q?more=C3=A9?=\nDate: Fri, 21 Nov 2026 01:02:03 +0000\n"
+           "\nbody\n");
   add_text(1, "Subject: no body");
   add_text(2, "no header at all\r\n\r\nSubject: not this\r\n");
   add_message(3, "Subject: a\0b\r\nX-Rare : blank\r\n\r\n\0\r\n", 34);
-  add_text(4, "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\none\n--x\n"
+  add_text(4, "MIME-Version: 1.0\nCc: =?x-unheard?q?b?=\nContent-Type: multipart/mixed; "
+              "boundary=x\n\n--x\n\none\n--x\n"
               "Content-Type: message/rfc822\n\nSubject: inner\n\ntwo\n--x--\n");
   n = (size_t)sprintf(text, "To: ");
   while (n < 70000) n += (size_t)sprintf(text + n, "somebody%zu@example.org,\n ", n);
@@ -79,6 +82,45 @@ static void say(struct said *s, char const *data, size_t size) {
   must(stralloc_catb(&s->text, data, size) && stralloc_catb(&s->text, "|", 1), "memory");
 }
 
+static char const *const searched[] = {"Subject", "From", "To", "Cc", "Bcc"};
+static char const *const needles[] = {"and more",    "A <A@", "more\xc3\xa9",
+                                      "CAF\xc3\x89", "b",     "\n"};
+enum { SEARCHED = sizeof searched / sizeof *searched, NEEDLES = sizeof needles / sizeof *needles };
+
+/* Whether a field holds a needle, of all of them. */
+static void say_matches(struct said *s, struct message_part const *whole, struct arena *arena) {
+  for (size_t k = 0; k < SEARCHED; k++)
+    for (size_t n = 0; n < NEEDLES; n++) {
+      struct message_needle *needle = message_needle_new(needles[n], strlen(needles[n]), arena);
+      struct message_field field;
+      bool holds = false;
+      for (size_t at = 0; message_next_field(whole->header, whole->header_size, &at, &field);)
+        holds |= field.name_size == strlen(searched[k]) &&
+                 !strncasecmp(field.name, searched[k], field.name_size) &&
+                 message_value_matches(needle, field.value, field.value_size);
+      say(s, holds ? "1" : "0", 1);
+    }
+}
+
+static bool hear_matches(struct said *s, struct folder *f, uint32_t seq, struct arena *arena) {
+  for (size_t k = 0; k < SEARCHED; k++)
+    for (size_t n = 0; n < NEEDLES; n++) {
+      struct message_needle *needle = message_needle_new(needles[n], strlen(needles[n]), arena);
+      struct field_choice choice;
+      bool holds;
+      field_choice_init(&choice, &searched[k], 1);
+      if (folder_fields_hold(f, seq, &choice, needle, arena, &holds)) return false;
+      say(s, holds ? "1" : "0", 1);
+    }
+  return true;
+}
+
+static void say_date(struct said *s, bool has, int64_t sent, int32_t day) {
+  char text[80];
+  int n = has ? sprintf(text, "%lld %d", (long long)sent, (int)day) : 0;
+  say(s, text, (size_t)n);
+}
+
 /* By the message library alone. */
 static void tell_truth(int i) {
   struct arena arena = {0};
@@ -104,6 +146,12 @@ static void tell_truth(int i) {
     must(!message_section_find(fileno(file), whole, &section, &arena, &e), "section");
     say(s, e.data, (size_t)e.wire);
   }
+  char const *date = message_header_get(whole->header, whole->header_size, "Date", &arena);
+  time_t t = 0;
+  int32_t day = 0;
+  bool has_date = date && message_parse_date(date, strlen(date), &t, &day);
+  say_date(s, has_date, t, day);
+  say_matches(s, whole, &arena);
   fclose(file);
   stralloc_free(&text);
   arena_release(&arena);
@@ -129,6 +177,11 @@ static bool is_true(struct folder *f, uint32_t seq, int i, bool fields) {
     field_choice_init(&choice, asked[k], names_in(k));
     good = !folder_fields(f, seq, &choice, &arena, &lines);
     if (good) say(&s, lines.data, lines.size);
+  }
+  if (good && fields) good = !folder_facts(f, seq, FACT_SENT, &arena, &facts);
+  if (good && fields) {
+    say_date(&s, facts.has_sent, facts.sent, facts.sent_day);
+    good = hear_matches(&s, f, seq, &arena);
   }
   arena_release(&arena);
   return good && s.size == truth[i].size && (!fields || s.text.len == truth[i].text.len) &&
@@ -187,7 +240,8 @@ static void make_folder(int n) {
 
 static char const *const files[] = {"cache",           "cache.envelope", "cache.body",
                                     "cache.structure", "cache.common",   "cache.rare",
-                                    "cache.signature"};
+                                    "cache.subject",   "cache.from",     "cache.to",
+                                    "cache.cc",        "cache.bcc",      "cache.signature"};
 enum { FILES = sizeof files / sizeof *files };
 static struct {
   char *data;
@@ -544,6 +598,10 @@ static void many_at_once(void) {
 }
 
 int main(void) {
+  char path[4096];
+  char const *bin = getenv("CHAINMAIL_BIN");
+  snprintf(path, sizeof path, "%s/charsetd", bin ? bin : "/nonexistent");
+  setenv("IMAP_CHARSETD", path, 1);
   make_messages();
   for (int i = 0; i < MESSAGES; i++) tell_truth(i);
   same_as_file();
