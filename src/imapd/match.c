@@ -3,9 +3,6 @@
  * is got when it is first needed, and kept for the keys after it. */
 #include "imapd/search.h"
 
-#include <string.h>
-#include <unistd.h>
-
 /* ---- what is known of the message ---- */
 
 static bool got_facts(struct search_subject *m) {
@@ -22,16 +19,6 @@ static bool got_fields(struct search_subject *m, struct search_key const *key,
   struct session *s = m->session;
   if (m->error == STORE_OK)
     m->error = folder_fields(s->folder, m->seq, &key->fields, &s->message, lines);
-  return m->error == STORE_OK;
-}
-
-static bool got_file(struct search_subject *m) {
-  if (m->error != STORE_OK) return false;
-  if (m->fd >= 0) return true;
-  struct session *s = m->session;
-  m->error = folder_message(s->folder, m->seq, &m->fd);
-  if (m->error == STORE_OK && message_parse_file(m->fd, &s->message, &m->root) < 0)
-    m->error = message_unreadable(s, m->seq);
   return m->error == STORE_OK;
 }
 
@@ -201,11 +188,11 @@ bool match_header(struct search_subject *m, struct search_key const *key) {
 }
 
 static bool text_matches(struct search_subject *m, struct search_key const *key, bool with_header) {
+  bool holds = false;
   if (!key->needle) return true;
-  if (!got_file(m)) return false;
-  int matches = message_text_matches(m->fd, m->root, with_header, key->needle);
-  if (matches < 0) m->error = message_unreadable(m->session, m->seq);
-  return matches > 0;
+  if (m->error == STORE_OK)
+    m->error = folder_text_holds(m->session->folder, m->seq, key->needle, with_header, &holds);
+  return holds;
 }
 
 bool match_body(struct search_subject *m, struct search_key const *key) {
@@ -224,10 +211,8 @@ bool search_matches(struct search_subject *m, struct search_key const *key, uint
   *error = STORE_OK;
   if (key->cost == COST_VIEW) return key->match(m, key); /* opens nothing, cannot fail */
   m->has_facts = false;
-  m->fd = -1;
   m->error = STORE_OK;
   bool matches = key->match(m, key) && m->error == STORE_OK;
-  if (m->fd >= 0) close(m->fd);
   if (m->session->message.blocks) arena_release(&m->session->message);
   *error = m->error;
   return matches;

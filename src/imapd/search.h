@@ -107,8 +107,6 @@ struct search_subject {
   uint32_t seq;
   bool has_facts;
   struct facts facts;
-  int fd; /* -1 until opened */
-  struct message_part *root;
   enum store_error error; /* the message could not be read */
 };
 

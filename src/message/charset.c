@@ -170,6 +170,10 @@ bool charset_open(struct charset *cs, char const *name) {
   return cs->kind != CHARSET_UNKNOWN;
 }
 
+bool charset_is_plain(struct charset const *cs, char const *data, size_t size) {
+  return cs->kind < CHARSET_FOREIGN && !cs->ntail && ascii_length(data, size) == size;
+}
+
 void charset_convert(struct charset *cs, stralloc *out, char const *data, size_t size, bool last) {
   switch (cs->kind) {
   case CHARSET_LATIN1:

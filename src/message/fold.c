@@ -123,6 +123,8 @@ struct message_needle *message_needle_new(char const *utf8, size_t size, struct 
   casemap_fold(&folded, utf8, size);
   struct message_needle *needle = arena_alloc(arena, sizeof *needle);
   wanted_init(&needle->folded, arena_copy(arena, folded.s ? folded.s : "", folded.len), folded.len);
+  needle->ntrigrams =
+      trigrams_of(needle->folded.text, folded.len, needle->trigrams, NEEDLE_TRIGRAMS_MAX);
   stralloc_free(&folded);
   return needle;
 }

@@ -89,6 +89,8 @@ struct charset {
 };
 /* False, and then kind is CHARSET_UNKNOWN, if nobody here knows the name. */
 bool charset_open(struct charset *, char const *name);
+/* Whether it is UTF-8 as it stands: ASCII, and nothing is held from before. */
+bool charset_is_plain(struct charset const *, char const *data, size_t size);
 void charset_convert(struct charset *, stralloc *out, char const *data, size_t size, bool last);
 
 /* ---- helper.c: charsetd's side that runs in this process ---- */
@@ -113,8 +115,17 @@ bool wanted_in(struct wanted const *, char const *data, size_t size);
  * so that line ends compare equal whatever the file has. */
 void casemap_fold(stralloc *out, char const *utf8, size_t size);
 
+enum { NEEDLE_TRIGRAMS_MAX = 32 }; /* more exclude nothing more */
 struct message_needle {
   struct wanted folded;
+  unsigned int ntrigrams;
+  uint16_t trigrams[NEEDLE_TRIGRAMS_MAX]; /* hashed */
 };
+
+/* ---- signature.c ---- */
+enum { TRIGRAM = 3 };
+void trigrams_add(uint64_t seen[TRIGRAM_WORDS], char const *folded, size_t size);
+/* Hashes those of a needle, up to max; returns how many. */
+unsigned int trigrams_of(char const *folded, size_t size, uint16_t *hashes, unsigned int max);
 
 #endif

@@ -16,6 +16,7 @@
  *   crlf.c           line ends: sizes and copying as CRLF
  *   fold.c           comparison without case (RFC 5051)
  *   text.c           searching in what a reader of the message would see
+ *   signature.c      what is certainly not found there
  *   string.c         IMAP strings (RFC 3501 section 9); find.c: bytes within bytes
  *
  * A message file holds lines ended by LF or CRLF, in any mix; in IMAP every line ends in CRLF.
@@ -202,10 +203,32 @@ bool message_folded_matches(struct message_needle const *, char const *folded, s
 unsigned long message_charset_failures(void);
 /* Differs between programs that decode or fold text otherwise. */
 uint32_t message_text_version(void);
+/* Where a message's bytes are. */
+struct message_bytes {
+  char const *data; /* all of them, or null: in the file */
+  size_t size;
+  int fd;
+};
+struct message_trigrams; /* below */
 /* Whether the decoded text parts hold it; with_header: the headers, of all parts, too (TEXT as
  * opposed to BODY).  Bounded memory.  Header fields match as `Name: decoded value`, one at a time.
- * 1, 0, or -1 on a read error. */
-int message_text_matches(int fd, struct message_part const *root, bool with_header,
-                         struct message_needle const *);
+ * 1, 0, or -1 on a read error.  With trigrams (or null), those of all text and all headers are
+ * added: nothing is passed over. */
+int message_text_matches(struct message_bytes const *, struct message_part const *root,
+                         bool with_header, struct message_needle const *,
+                         struct message_trigrams *);
+
+/* ---- signature.c ---- */
+
+enum { TRIGRAM_WORDS = 1 << 16 >> 6 }; /* a bit for each hash of a trigram */
+/* The strings of three bytes that there are in a message's text; begins as zeros. */
+struct message_trigrams {
+  uint64_t body[TRIGRAM_WORDS], header[TRIGRAM_WORDS];
+};
+/* At most 16 KiB + 8, mostly an eighth of the text. */
+void message_put_signature(stralloc *out, struct message_trigrams const *);
+/* True: message_text_matches would say 0.  A signature that makes no sense excludes nothing. */
+bool message_signature_excludes(struct message_needle const *, bool with_header,
+                                char const *signature, size_t size);
 
 #endif

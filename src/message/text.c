@@ -5,8 +5,12 @@
 #include "message/internal.h"
 
 struct search {
-  int fd;
+  struct message_bytes const *bytes;
   bool with_header;
+  bool wanted; /* whether the needle counts in this text */
+  bool found;
+  struct message_trigrams *trigrams; /* null: not wanted, and what is found first is enough */
+  uint64_t *seen;                    /* those of the text that is searched; null: likewise */
   struct message_needle const *needle;
   stralloc folded; /* the end of what was searched, and what is to be searched next */
   stralloc utf8, decoded;
@@ -17,17 +21,24 @@ static void begin_text(struct search *s) {
   s->folded.len = 0;
 }
 
-/* More of the text, whole characters of UTF-8. */
+/* What a text that goes on may have in common with its continuation. */
+static size_t overlap(struct search const *s) {
+  size_t size = s->needle->folded.size > TRIGRAM ? s->needle->folded.size : TRIGRAM;
+  return size - 1;
+}
+
+/* More of the text, whole characters of UTF-8.  True: no more is needed. */
 static bool search_more(struct search *s, char const *utf8, size_t size) {
   if (!size) return false;
   casemap_fold(&s->folded, utf8, size);
-  if (wanted_in(&s->needle->folded, s->folded.s, s->folded.len)) return true;
-  size_t keep = s->needle->folded.size - 1;
+  if (s->seen) trigrams_add(s->seen, s->folded.s, s->folded.len);
+  if (s->wanted && !s->found) s->found = wanted_in(&s->needle->folded, s->folded.s, s->folded.len);
+  size_t keep = overlap(s);
   if (s->folded.len > keep) {
     memmove(s->folded.s, s->folded.s + s->folded.len - keep, keep);
     s->folded.len = keep;
   }
-  return false;
+  return s->found && !s->seen;
 }
 
 /* Header text is bounded, so it is decoded as a whole. */
@@ -86,13 +97,14 @@ bool message_value_matches(struct message_needle const *needle, char const *valu
   bool matches;
   if (!needle->folded.size) return true;
   if (matches_plainly(needle, value, size, &matches)) return matches;
-  struct search s = {.needle = needle};
-  bool found = search_value(&s, value, size);
+  struct search s = {.needle = needle, .wanted = true};
+  search_value(&s, value, size);
   end_search(&s);
-  return found;
+  return s.found;
 }
 
-/* Each field on its own, name included, so that `Subject: word` is found. */
+/* Each field on its own, name included, so that `Subject: word` is found.  True: no more is needed.
+ */
 static bool search_fields(struct search *s, char const *header, size_t size) {
   struct message_field f;
   for (size_t at = 0; message_next_field(header, size, &at, &f);)
@@ -100,20 +112,41 @@ static bool search_fields(struct search *s, char const *header, size_t size) {
   return false;
 }
 
+/* Bytes of the message: where they are in memory, else read into buf.  Fewer only at its end; -1 on
+ * error. */
+static ssize_t get_bytes(struct search const *s, char *buf, size_t size, uint64_t at,
+                         char const **data) {
+  *data = buf;
+  if (!s->bytes->data) return message_read_at(s->bytes->fd, buf, size, at);
+  if (at >= s->bytes->size) return 0;
+  *data = s->bytes->data + at;
+  return (ssize_t)(size < s->bytes->size - at ? size : s->bytes->size - at);
+}
+
+/* Decodes and searches; what needs no decoding is not copied for it.  True: no more is needed. */
+static bool search_raw(struct search *s, char const *data, size_t size, struct transfer *transfer,
+                       struct charset *charset, bool last) {
+  s->decoded.len = s->utf8.len = 0;
+  if (transfer->encoding != TRANSFER_IDENTITY) {
+    transfer_decode(transfer, &s->decoded, data, size, last);
+    data = s->decoded.s, size = s->decoded.len;
+  }
+  if (charset_is_plain(charset, data, size)) return search_more(s, data, size);
+  charset_convert(charset, &s->utf8, data, size, last);
+  return search_more(s, s->utf8.s, s->utf8.len);
+}
+
 static int search_body(struct search *s, uint64_t start, uint64_t end, struct transfer transfer,
                        struct charset charset) {
   char buf[READ_CHUNK];
   begin_text(s);
   for (uint64_t at = start; at < end;) {
-    size_t want = end - at < sizeof buf ? (size_t)(end - at) : sizeof buf;
-    ssize_t n = message_read_at(s->fd, buf, want, at);
+    char const *data;
+    ssize_t n =
+        get_bytes(s, buf, end - at < sizeof buf ? (size_t)(end - at) : sizeof buf, at, &data);
     if (n < 0) return -1;
     at += (uint64_t)n;
-    bool last = at >= end || !n;
-    s->decoded.len = s->utf8.len = 0;
-    transfer_decode(&transfer, &s->decoded, buf, (size_t)n, last);
-    charset_convert(&charset, &s->utf8, s->decoded.s, s->decoded.len, last);
-    if (search_more(s, s->utf8.s, s->utf8.len)) return 1;
+    if (search_raw(s, data, (size_t)n, &transfer, &charset, at >= end || !n)) return 1;
     if (!n) break;
   }
   return 0;
@@ -126,9 +159,11 @@ static int search_header(struct search *s, struct message_part const *p) {
                     : MESSAGE_MAX_HEADER;
   struct arena arena = {0};
   char *header = arena_alloc(&arena, size + 1);
-  ssize_t n = message_read_at(s->fd, header, size, p->header_start);
+  char const *data;
+  ssize_t n = get_bytes(s, header, size, p->header_start, &data);
   int found = n < 0 ? -1 : 0;
   if (n > 0) {
+    if (data != header) memcpy(header, data, (size_t)n);
     replace_nuls(header, (size_t)n);
     found = search_fields(s, header, (size_t)n);
   }
@@ -160,18 +195,24 @@ static struct message_part const *next_part(struct message_part const *p) {
 }
 
 static int search_part(struct search *s, struct message_part const *p) {
-  int found = s->with_header ? search_header(s, p) : 0;
-  if (found || p->is_multipart || p->is_message || !is_text(p)) return found;
+  s->wanted = s->with_header;
+  s->seen = s->trigrams ? s->trigrams->header : 0;
+  int ended = s->wanted || s->seen ? search_header(s, p) : 0;
+  if (ended || p->is_multipart || p->is_message || !is_text(p)) return ended;
+  s->wanted = true;
+  s->seen = s->trigrams ? s->trigrams->body : 0;
   return search_leaf(s, p);
 }
 
-int message_text_matches(int fd, struct message_part const *root, bool with_header,
-                         struct message_needle const *needle) {
-  if (!needle->folded.size) return 1;
-  struct search s = {.fd = fd, .with_header = with_header, .needle = needle};
-  int found = 0;
-  for (struct message_part const *p = root; p && !found; p = next_part(p))
-    found = search_part(&s, p);
+int message_text_matches(struct message_bytes const *bytes, struct message_part const *root,
+                         bool with_header, struct message_needle const *needle,
+                         struct message_trigrams *trigrams) {
+  struct search s = {
+      .bytes = bytes, .with_header = with_header, .needle = needle, .trigrams = trigrams};
+  int ended = 0;
+  if (!needle->folded.size && !trigrams) return 1;
+  for (struct message_part const *p = root; p && !ended; p = next_part(p))
+    ended = search_part(&s, p);
   end_search(&s);
-  return found;
+  return ended < 0 ? -1 : s.found || !needle->folded.size;
 }

@@ -257,6 +257,7 @@ struct cache *cache_of(struct folder *f) {
   struct cache *c = f->cache;
   if (c->uidvalidity != folder_uidvalidity(f)) { /* UIDs mean other messages now */
     cache_drop_pending(c);
+    cache_drop_text(c);
     cache_forget(c);
     c->uidvalidity = folder_uidvalidity(f);
   }
@@ -395,6 +396,7 @@ void cache_rest(struct folder *f) {
   if (!c) return;
   cache_flush(f);
   cache_drop_pending(c);
+  cache_drop_text(c);
   free(c->scratch);
   c->scratch = 0;
   cache_forget(c); /* open files would keep the room of what has been written anew */

@@ -6,7 +6,7 @@
  *   cacheput.c    what has been put and is not written yet
  *   cachewrite.c  adding to the files, sorting and rewriting them
  *   fields.c      lines of the header: how they are kept and chosen
- *   facts.c       answers it or the message's file gives
+ *   facts.c       answers it or the message's file gives; header.c: of the header; text.c: of all
  */
 #ifndef STORE_CACHE_H
 #define STORE_CACHE_H
@@ -152,7 +152,8 @@ struct cache {
   uint32_t found_uid; /* 0: none */
   struct cache_entry found;
   struct cache_pending pending;
-  char *scratch; /* null until needed */
+  char *scratch;           /* null until needed */
+  struct cache_text *text; /* null until needed */
 };
 
 /* cacheput.c, for the others */
@@ -160,6 +161,10 @@ struct cache_new *cache_find_pending(struct cache const *, uint32_t uid);
 enum cache_answer cache_get_pending(struct cache const *, struct cache_entry const *,
                                     enum cache_column, struct cache_value *);
 void cache_drop_pending(struct cache *);
+
+/* text.c */
+struct cache_text;
+void cache_drop_text(struct cache *);
 
 /* cache.c, for the others */
 struct cache *cache_of(struct folder *);

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* glibc keeps smaller blocks that were freed, and the pages they are on. */
+enum { FIRST_ROOM = 4096 };
+
 /* Messages are mostly put in order, and asked for behind what has been put. */
 struct cache_new *cache_find_pending(struct cache const *c, uint32_t uid) {
   if (uid > c->pending.highest) return 0;
@@ -38,8 +41,8 @@ static uint32_t put_value(struct folder const *f, struct cache_pending *p, uint3
   struct cache_record const r = {uid, (uint32_t)v->size,
                                  cache_record_check(f, uid, inode, column, v->data, v->size)};
   uint32_t at = PENDING_BASE + (uint32_t)(out->len / 8);
-  if (!stralloc_catb(out, (char const *)&r, sizeof r) || !stralloc_catb(out, v->data, v->size) ||
-      !stralloc_catb(out, zeros, -v->size & 7))
+  if (!stralloc_ready(out, FIRST_ROOM) || !stralloc_catb(out, (char const *)&r, sizeof r) ||
+      !stralloc_catb(out, v->data, v->size) || !stralloc_catb(out, zeros, -v->size & 7))
     log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
             (char *)0);
   p->bytes += sizeof r + v->size;

@@ -13,6 +13,7 @@
  *   append.c    new messages
  *   facts.c     what a message's bytes say, from the cache or from the file
  *   header.c    fields of its header; fields.c: how the cache has them
+ *   text.c      searching in its text
  *   status.c    counting without selecting
  *   watch.c     waiting for changes
  * and behind these, declared in folder.h:
@@ -213,6 +214,12 @@ enum store_error folder_fields(struct folder *, uint32_t seq, struct field_choic
 /* Whether the value of one of these fields holds the needle, as message_value_matches says. */
 enum store_error folder_fields_hold(struct folder *, uint32_t seq, struct field_choice const *,
                                     struct message_needle const *, struct arena *, bool *holds);
+
+/* ---- text.c ---- */
+/* Whether the message's text, with_header or that of its headers, holds the needle, as
+ * message_text_matches says. */
+enum store_error folder_text_holds(struct folder *, uint32_t seq, struct message_needle const *,
+                                   bool with_header, bool *holds);
 
 /* ---- sync.c ---- */
 

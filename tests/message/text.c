@@ -12,7 +12,8 @@ static bool value_has(char const *value, char const *text) {
 static int file_has(int fd, char const *text, bool with_header) {
   struct message_part *root;
   if (message_parse_file(fd, &test_arena, &root) < 0) return -2;
-  return message_text_matches(fd, root, with_header, needle(text));
+  struct message_bytes const bytes = {.fd = fd};
+  return message_text_matches(&bytes, root, with_header, needle(text), 0);
 }
 
 static int body_has(char const *message, char const *text) {
