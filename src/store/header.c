@@ -68,20 +68,30 @@ static enum store_error decode_and_search(struct folder *f, uint32_t seq,
   return e;
 }
 
+/* In the value of a folded column, which is found out now. */
+static enum store_error learn_and_search(struct folder *f, uint32_t seq,
+                                         struct field_choice const *c,
+                                         struct message_needle const *needle, struct arena *arena,
+                                         bool *holds) {
+  struct cache_value values[CACHE_LATE] = {{0}}, *v = &values[c->folded];
+  struct cache_numbers numbers = {0};
+  enum store_error e = facts_learn(f, seq, arena, &numbers, values);
+  if (e) return e;
+  if (!v->data) return decode_and_search(f, seq, c, needle, arena, holds);
+  *holds = message_folded_matches(needle, v->data, v->size);
+  return STORE_OK;
+}
+
 enum store_error folder_fields_hold(struct folder *f, uint32_t seq, struct field_choice const *c,
                                     struct message_needle const *needle, struct arena *arena,
                                     bool *holds) {
-  struct cache_value values[CACHE_LATE] = {{0}}, *v = &values[c->folded < 0 ? 0 : c->folded];
-  struct cache_numbers numbers = {0};
+  struct cache_value v;
   *holds = false;
   enum cache_answer answer =
-      c->folded < 0 ? CACHE_LARGE : cache_get(f, seq, (enum cache_column)c->folded, v);
-  if (answer == CACHE_UNKNOWN && cache_writable(f)) {
-    enum store_error e = facts_learn(f, seq, arena, &numbers, values);
-    if (e) return e;
-    if (v->data) answer = CACHE_KNOWN;
-  }
+      c->folded < 0 ? CACHE_LARGE : cache_get(f, seq, (enum cache_column)c->folded, &v);
+  if (answer == CACHE_UNKNOWN && cache_writable(f))
+    return learn_and_search(f, seq, c, needle, arena, holds);
   if (answer != CACHE_KNOWN) return decode_and_search(f, seq, c, needle, arena, holds);
-  *holds = message_folded_matches(needle, v->data, v->size);
+  *holds = message_folded_matches(needle, v.data, v.size);
   return STORE_OK;
 }
