@@ -69,8 +69,8 @@ static size_t to_wire(char const *data, size_t size, char *last, char *out) {
   return (size_t)(o - out);
 }
 
-int message_copy_wire(int fd, uint64_t start, uint64_t end, uint64_t skip, uint64_t count,
-                      message_sink *sink, void *context) {
+static int copy(int fd, uint64_t start, uint64_t end, uint64_t skip, uint64_t count, bool keep_nuls,
+                message_sink *sink, void *context) {
   char buf[READ_CHUNK], wire[2 * READ_CHUNK], last = 0;
   for (uint64_t at = start; at < end && count;) {
     size_t size = chunk_size(at, end);
@@ -86,8 +86,28 @@ int message_copy_wire(int fd, uint64_t start, uint64_t end, uint64_t skip, uint6
     skip = 0;
     if (n > count) n = (size_t)count;
     count -= n;
-    replace_nuls(from, n);
+    if (!keep_nuls) replace_nuls(from, n);
     if (!sink(context, from, n)) break;
+  }
+  return 0;
+}
+
+int message_copy_wire(int fd, uint64_t start, uint64_t end, uint64_t skip, uint64_t count,
+                      message_sink *sink, void *context) {
+  return copy(fd, start, end, skip, count, false, sink, context);
+}
+
+int copy_with_nuls(int fd, uint64_t start, uint64_t end, message_sink *sink, void *context) {
+  return copy(fd, start, end, 0, UINT64_MAX, true, sink, context);
+}
+
+int copy_raw(int fd, uint64_t start, uint64_t end, message_sink *sink, void *context) {
+  char buf[READ_CHUNK];
+  for (uint64_t at = start; at < end;) {
+    size_t size = chunk_size(at, end);
+    if (read_exactly(fd, buf, size, at) < 0) return -1;
+    if (!sink(context, buf, size)) break;
+    at += size;
   }
   return 0;
 }

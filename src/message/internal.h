@@ -39,6 +39,14 @@ void sa_put_number(stralloc *, uint64_t);
 /* ---- file reading, crlf.c ---- */
 /* pread of up to size bytes, again after EINTR; fewer only at the end of the file. */
 ssize_t message_read_at(int fd, char *buf, size_t size, uint64_t offset);
+/* As message_copy_wire, all of it and with its NULs. */
+int copy_with_nuls(int fd, uint64_t start, uint64_t end, message_sink *, void *context);
+/* The bytes as they are in the file. */
+int copy_raw(int fd, uint64_t start, uint64_t end, message_sink *, void *context);
+
+/* ---- section.c ---- */
+/* The part after this one in the message's order, down and up through the tree; null at its end. */
+struct message_part const *part_after(struct message_part const *);
 
 /* ---- header.c ---- */
 /* Removes folding and outer blanks; a NUL-ended copy in the arena. */
@@ -66,6 +74,8 @@ struct transfer {
   size_t nheld;
 };
 enum transfer_encoding transfer_by_name(char const *name_or_null);
+/* Whether RFC 2045 has this encoding; null: yes, 7bit. */
+bool transfer_known(char const *name_or_null);
 /* Appends what `size` more bytes decode to; last: and what was held. */
 void transfer_decode(struct transfer *, stralloc *out, char const *data, size_t size, bool last);
 

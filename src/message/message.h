@@ -14,6 +14,10 @@
  *   bodystructure.c  the BODY and BODYSTRUCTURE responses
  *   section.c        what BODY[section] names, as ranges of the file
  *   crlf.c           line ends: sizes and copying as CRLF
+ *   decode.c         bodies without their transfer encoding (RFC 3516)
+ *   encode.c         messages with binary bodies, made fit to be kept (RFC 3516)
+ *   preview.c        the first words of a message (RFC 8970); excerpt.c: which of its lines,
+ *                    html.c and entity.c: the text of HTML
  *   fold.c           comparison without case (RFC 5051)
  *   text.c           searching in what a reader of the message would see
  *   signature.c      what is certainly not found there
@@ -139,6 +143,7 @@ struct message_extent {
   uint64_t start, end; /* raw offsets, otherwise */
   uint64_t wire;       /* its size on the wire */
   char const *data;
+  struct message_part const *part; /* whose body it is; null: the message or a header */
 };
 /* fd is read for headers that the tree did not keep.  RFC 3501 section 6.4.5: part 1 of a message
  * that is no multipart is its body. */
@@ -161,6 +166,29 @@ int message_wire_size(int fd, uint64_t start, uint64_t end, uint64_t *wire);
 typedef bool message_sink(void *context, char const *data, size_t size);
 int message_copy_wire(int fd, uint64_t start, uint64_t end, uint64_t skip, uint64_t count,
                       message_sink *sink, void *context);
+
+/* ---- decode.c ---- */
+
+/* An extent as FETCH BINARY sees it: in CRLF form but with its NULs, and then its part's transfer
+ * encoding taken away.  What is broken in that is read as transfer.c says. */
+/* Whether that can be done: not if the encoding is unknown, or the part holds other parts (RFC 9051
+ * section 6.4.5). */
+bool message_can_decode(struct message_extent const *);
+/* The decoded size, and whether a NUL is among the bytes skip..skip+count. */
+int message_decoded_size(int fd, struct message_extent const *, uint64_t skip, uint64_t count,
+                         uint64_t *size, bool *has_nul);
+/* As message_copy_wire; skip and count are of decoded bytes. */
+int message_copy_decoded(int fd, struct message_extent const *, uint64_t skip, uint64_t count,
+                         message_sink *, void *context);
+
+/* ---- encode.c ---- */
+
+/* Gives the message to sink in a form that survives being kept as lines and being sent in
+ * literals.  A body that holds NULs, or one of the encoding `binary` that holds CR or LF on its
+ * own, becomes base64; otherwise what is called `binary` is called `8bit`.  Nothing else is changed
+ * (RFC 3516 sections 4.4 and 6), least of all what nobody could tell from its encoded form: NULs in
+ * headers, between parts, and where MESSAGE_MAX_HEADER is exceeded, stay. */
+int message_copy_encoded(int fd, struct message_part const *root, message_sink *, void *context);
 
 /* ---- address.c, date.c, word.c, charset.c ---- */
 

@@ -30,6 +30,12 @@ static struct place step(struct place from, uint32_t n) {
   return (struct place){.part = of_message && n == 1 ? p : 0};
 }
 
+struct message_part const *part_after(struct message_part const *p) {
+  if (p->child) return p->child;
+  while (p && !p->next) p = p->parent;
+  return p ? p->next : 0;
+}
+
 static struct place walk(struct message_part const *root, struct message_section const *s) {
   struct place at = {.part = root, .whole = true};
   for (size_t i = 0; i < s->depth && at.part; i++) at = step(at, s->path[i]);
@@ -46,6 +52,7 @@ static void set_header(struct message_extent *e, struct message_part const *p) {
 
 static void set_body(struct message_extent *e, struct message_part const *p) {
   set_range(e, p->body_start, p->end, p->body_wire);
+  e->part = p;
 }
 
 /* The header of a message: what the tree kept, else from the file. */

@@ -11,6 +11,14 @@ enum transfer_encoding transfer_by_name(char const *name) {
   return TRANSFER_IDENTITY;
 }
 
+bool transfer_known(char const *name) {
+  static char const *const identities[] = {"7bit", "8bit", "binary"};
+  if (!name || transfer_by_name(name) != TRANSFER_IDENTITY) return true;
+  for (size_t i = 0; i < sizeof identities / sizeof *identities; i++)
+    if (!strcasecmp(name, identities[i])) return true;
+  return false;
+}
+
 static int base64_value(unsigned char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';
   if (c >= 'a' && c <= 'z') return c - 'a' + 26;
