@@ -107,6 +107,8 @@ void imap_put_nstring(struct imap_output *, void const *data, size_t size);
 void imap_put_astring(struct imap_output *, char const *text);
 /* `{size}` CRLF; the caller puts exactly size bytes. */
 void imap_put_literal_header(struct imap_output *, uint64_t size);
+/* The same of a literal8, which may hold NULs (RFC 3516). */
+void imap_put_literal8_header(struct imap_output *, uint64_t size);
 /* "17-Jul-1996 02:44:25 -0700", quotes included, in local time (RFC 3501 date-time). */
 void imap_put_date_time(struct imap_output *, time_t);
 /* sequence-set syntax: 1:5,7 */

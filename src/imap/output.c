@@ -83,6 +83,11 @@ void imap_put_literal_header(struct imap_output *out, uint64_t size) {
   imap_put(out, "}\r\n", 3);
 }
 
+void imap_put_literal8_header(struct imap_output *out, uint64_t size) {
+  imap_put(out, "~", 1);
+  imap_put_literal_header(out, size);
+}
+
 static void put_literal(struct imap_output *out, char const *data, size_t size) {
   imap_put_literal_header(out, size);
   while (size) {

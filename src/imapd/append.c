@@ -1,6 +1,6 @@
-/* APPEND (RFC 3501 section 6.3.11), with APPENDUID (RFC 4315 section 3).
+/* APPEND (RFC 3501 section 6.3.11), with APPENDUID (RFC 4315 section 3) and BINARY (RFC 3516).
  *
- *   append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal
+ *   append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP (literal / literal8)
  *
  * The literal goes to the store as it comes, a buffer at a time.  What can be refused is refused
  * before a synchronizing literal is asked for; a non-synchronizing one is read away.  Nothing is
@@ -31,8 +31,7 @@ static bool parse_message(struct session *s, struct message *m) {
   *m = (struct message){.date = (time_t)-1};
   return parse_mailbox(s, &m->mailbox) && imap_parse_space(&s->parser) &&
          parse_optional_flags(s, m) && parse_optional_date(s, m) &&
-         imap_parse_literal_header(&s->parser, &m->literal) &&
-         (!m->literal.binary || imap_parse_fail(&s->parser, "BINARY is not offered here"));
+         imap_parse_literal_header(&s->parser, &m->literal);
 }
 
 static void refuse_error(struct session *s, enum store_error error) {
@@ -81,6 +80,7 @@ static void commit(struct session *s, struct append *append, struct message cons
 
 static bool take_message(struct session *s, struct append *append, struct message const *m) {
   enum store_error error;
+  if (m->literal.binary) append_binary(append);
   imap_literal_accept(&s->parser, &m->literal);
   bool parsed = receive(s, append, &error) && imap_parse_end(&s->parser);
   if (parsed && error == STORE_OK) {

@@ -1,11 +1,13 @@
-/* FETCH (RFC 3501 sections 6.4.5 and 7.4.2).
+/* FETCH (RFC 3501 sections 6.4.5 and 7.4.2), with BINARY (RFC 3516) and PREVIEW (RFC 8970).
  *
  *   fetch     = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att /
  *               "(" fetch-att *(SP fetch-att) ")") [SP "(" "PARTIAL" SP partial-range ")"]
  *   fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] /
  *               "BODY" ["STRUCTURE"] / "UID" / "SAVEDATE" (RFC 8514) /
  *               "BODY" section ["<" number "." nz-number ">"] /
- *               "BODY.PEEK" section ["<" number "." nz-number ">"]
+ *               "BODY.PEEK" section ["<" number "." nz-number ">"] /
+ *               "BINARY" [".PEEK"] section-binary ["<" number "." nz-number ">"] /
+ *               "BINARY.SIZE" section-binary / "PREVIEW" [SP "(LAZY)"]
  *
  * A message's facts and sections are all at hand before the first byte of its response is put: a
  * message that cannot be read is left out, the others are told, and the answer is NO. */
@@ -81,9 +83,9 @@ static struct plain_item const plain_items[FETCH_SECTION] = {
 };
 
 static void put_item(struct session *s, uint32_t seq, struct fetch_item const *item,
-                     struct fetched const *got, struct message_extent const *extent) {
+                     struct fetched const *got, struct found_section const *section) {
   if (item->kind == FETCH_SECTION) {
-    section_put(s, seq, item, extent, got->fd);
+    section_put(s, seq, item, section, got->fd);
     return;
   }
   imap_puts(&s->out, plain_items[item->kind].name);
@@ -92,6 +94,18 @@ static void put_item(struct session *s, uint32_t seq, struct fetch_item const *i
 }
 
 /* ---- items: how they are parsed ---- */
+
+static struct {
+  char const *name, *label;
+  enum section_form form;
+  bool seen;
+} const section_items[] = {
+    {"BODY", "BODY", FORM_BODY, true},
+    {"BODY.PEEK", "BODY", FORM_BODY, false},
+    {"BINARY", "BINARY", FORM_BINARY, true},
+    {"BINARY.PEEK", "BINARY", FORM_BINARY, false},
+    {"BINARY.SIZE", "BINARY.SIZE", FORM_BINARY_SIZE, false},
+};
 
 /* The older names of sections. */
 static struct {
@@ -147,18 +161,22 @@ static void add_section(struct session *s, struct fetch *f, struct fetch_item co
   if (item->seen) f->seen = true;
 }
 
-static bool parse_section(struct session *s, struct fetch *f, bool seen) {
-  struct fetch_item item = {.kind = FETCH_SECTION, .name = "BODY", .seen = seen};
-  if (!section_parse(s, &item)) return false;
-  add_section(s, f, &item);
-  return true;
+static bool parse_section(struct session *s, struct fetch *f, char const *name) {
+  for (size_t i = 0; i < LENGTH(section_items); i++) {
+    if (strcasecmp(name, section_items[i].name)) continue;
+    struct fetch_item item = {.kind = FETCH_SECTION,
+                              .form = section_items[i].form,
+                              .name = section_items[i].label,
+                              .seen = section_items[i].seen};
+    if (!section_parse(s, &item)) return false;
+    add_section(s, f, &item);
+    return true;
+  }
+  return imap_parse_fail(&s->parser, "Unknown FETCH item");
 }
 
 static bool parse_named(struct session *s, struct fetch *f, char const *name) {
-  if (imap_parse_peek(&s->parser) == '[') {
-    if (!strcasecmp(name, "BODY")) return parse_section(s, f, true);
-    if (!strcasecmp(name, "BODY.PEEK")) return parse_section(s, f, false);
-  }
+  if (imap_parse_peek(&s->parser) == '[') return parse_section(s, f, name);
   for (unsigned int kind = 0; kind < FETCH_SECTION; kind++) {
     if (strcasecmp(name, plain_items[kind].name)) continue;
     add_plain(s, f, kind);
@@ -231,7 +249,7 @@ static void put_message(struct session *s, struct fetch const *f, uint32_t seq,
   imap_puts(&s->out, " FETCH (");
   for (size_t i = 0; i < f->n && s->ending == GOING_ON; i++) {
     if (i) imap_puts(&s->out, " ");
-    put_item(s, seq, &f->items[i], got, &got->extents[i]);
+    put_item(s, seq, &f->items[i], got, &got->sections[i]);
   }
   if (!(f->kinds & 1U << FETCH_FLAGS) && set_contains(&f->not_seen, seq)) {
     imap_puts(&s->out, " FLAGS ");
@@ -244,13 +262,14 @@ static enum store_error fetch_message(struct session *s, struct fetch const *f, 
                                       struct fetched *got) {
   enum store_error error = STORE_OK;
   got->fd = -1;
+  got->undecodable = false;
   if (f->kinds & 1U << FETCH_SECTION) error = section_find(s, seq, f, got);
   if (error == STORE_OK && f->kinds & 1U << FETCH_INTERNALDATE)
     error = folder_internal_date(s->folder, seq, &got->date);
   /* Last, since they live until the next call. */
   if (error == STORE_OK && f->facts)
     error = folder_facts(s->folder, seq, f->facts, &s->message, &got->facts);
-  if (error == STORE_OK) put_message(s, f, seq, got);
+  if (error == STORE_OK && !got->undecodable) put_message(s, f, seq, got);
   if (got->fd >= 0) close(got->fd);
   if (s->message.blocks) arena_release(&s->message);
   return error;
@@ -281,10 +300,11 @@ static void note_error(enum store_error *worst, enum store_error error) {
 
 static enum store_error fetch_messages(struct session *s, struct fetch *f, struct set const *seqs) {
   enum store_error worst = STORE_OK;
-  struct fetched got = {.extents = arena_alloc(&s->arena, f->n * sizeof *got.extents)};
+  struct fetched got = {.sections = arena_alloc(&s->arena, f->n * sizeof *got.sections)};
   for (uint32_t seq = 0; set_next(seqs, &seq);) {
     if (wait_interrupted(s)) break;
     note_error(&worst, fetch_message(s, f, seq, &got));
+    f->undecodable |= got.undecodable;
   }
   return worst;
 }
@@ -304,6 +324,10 @@ bool command_fetch(struct session *s) {
   set_init(&f.not_seen, &s->arena);
   set_seen(s, &f, &seqs);
   enum store_error error = fetch_messages(s, &f, &seqs);
-  if (s->ending == GOING_ON) answer_done(s, error, "FETCH completed");
+  if (s->ending != GOING_ON) return true;
+  if (error == STORE_OK && f.undecodable)
+    answer_no(s, "UNKNOWN-CTE", "Not all of these parts can be decoded");
+  else
+    answer_done(s, error, "FETCH completed");
   return true;
 }

@@ -17,9 +17,18 @@ enum fetch_kind {
   FETCH_SECTION,
 };
 
+/* What of a section is told. */
+enum section_form {
+  FORM_RFC822,      /* as it is, under one of its older names */
+  FORM_BODY,        /* as it is */
+  FORM_BINARY,      /* without its transfer encoding (RFC 3516) */
+  FORM_BINARY_SIZE, /* how many bytes that are */
+};
+
 struct fetch_item {
   enum fetch_kind kind;
   /* Of a section: */
+  enum section_form form;
   char const *name; /* how the answer names it: "BODY", else "RFC822.TEXT" and the like */
   bool seen;        /* asking for it sets \Seen */
   bool partial;
@@ -37,6 +46,15 @@ struct fetch {
   bool fields_only;    /* all sections are HEADER.FIELDS of the message itself: no file is needed */
   bool seen;           /* some item sets \Seen */
   struct set not_seen; /* messages whose \Seen this command sets: their FLAGS are told */
+  bool undecodable;    /* of some message a part could not be decoded */
+};
+
+/* A section of an open message. */
+struct found_section {
+  struct message_extent extent;
+  uint64_t size;    /* of all of it, as it is told */
+  uint64_t skip, n; /* the bytes of it that are wanted */
+  bool binary;      /* there are NULs among them */
 };
 
 /* An open message as its sections are found and put.  fd is -1 where facts do. */
@@ -44,18 +62,19 @@ struct fetched {
   struct facts facts;
   time_t date; /* internal */
   int fd;
-  struct message_extent *extents; /* one for each item; meaningful for sections */
+  struct found_section *sections; /* one for each item; meaningful for sections */
+  bool undecodable;               /* one of them cannot be decoded: the message is not told */
 };
 
 /* Makes ready an item whose section is known. */
 void section_prepare(struct session *, struct fetch_item *);
-/* Parses what follows "BODY" or "BODY.PEEK": "[" section "]" ["<" number "." nz-number ">"]. */
+/* Parses what follows "BODY.PEEK" and the like: "[" section "]" ["<" number "." nz-number ">"]. */
 bool section_parse(struct session *, struct fetch_item *);
 /* Finds all sections of a message, so that what can fail fails before anything is put. */
 enum store_error section_find(struct session *, uint32_t seq, struct fetch const *,
                               struct fetched *);
 /* "BODY[TEXT]<0> {5}...".  If the message breaks off inside, the session ends. */
 void section_put(struct session *, uint32_t seq, struct fetch_item const *,
-                 struct message_extent const *, int fd);
+                 struct found_section const *, int fd);
 
 #endif

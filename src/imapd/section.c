@@ -1,10 +1,12 @@
-/* FETCH's BODY[...] items (RFC 3501 section 6.4.5): which part of a message, and its bytes.
+/* FETCH's BODY[...] and BINARY[...] items (RFC 3501 section 6.4.5, RFC 3516): which part of a
+ * message, and its bytes.
  *
  *   section         = "[" [section-spec] "]"
  *   section-spec    = section-msgtext / (section-part ["." section-text])
  *   section-msgtext = "HEADER" / "HEADER.FIELDS" [".NOT"] SP header-list / "TEXT"
  *   section-part    = nz-number *("." nz-number)
  *   section-text    = section-msgtext / "MIME"
+ *   section-binary  = "[" [section-part] "]"
  *   header-list     = "(" header-fld-name *(SP header-fld-name) ")"
  */
 #include "imapd/fetch.h"
@@ -93,18 +95,24 @@ static bool take_text(struct session *s, char const *text, struct message_sectio
   return imap_parse_fail(&s->parser, "Unknown section");
 }
 
-static bool parse_spec(struct session *s, struct message_section *section) {
+static bool is_binary(struct fetch_item const *item) {
+  return item->form == FORM_BINARY || item->form == FORM_BINARY_SIZE;
+}
+
+static bool parse_spec(struct session *s, struct fetch_item *item) {
+  struct message_section *section = &item->section;
   char *word;
   section->kind = SECTION_ALL;
   if (imap_parse_peek(&s->parser) == ']') return true;
   if (!imap_parse_word(&s->parser, &word)) return false;
   char const *text = word;
-  return take_path(s, &text, section) && take_text(s, text, section) &&
-         (!has_fields(section) || parse_field_names(s, section));
+  if (!take_path(s, &text, section)) return false;
+  if (is_binary(item)) return !*text || imap_parse_fail(&s->parser, "Part number expected");
+  return take_text(s, text, section) && (!has_fields(section) || parse_field_names(s, section));
 }
 
 static bool parse_partial(struct session *s, struct fetch_item *item) {
-  if (imap_parse_peek(&s->parser) != '<') return true;
+  if (item->form == FORM_BINARY_SIZE || imap_parse_peek(&s->parser) != '<') return true;
   item->partial = true;
   return imap_parse_char(&s->parser, '<') && imap_parse_number(&s->parser, &item->offset) &&
          imap_parse_char(&s->parser, '.') && imap_parse_nz_number(&s->parser, &item->count) &&
@@ -112,7 +120,7 @@ static bool parse_partial(struct session *s, struct fetch_item *item) {
 }
 
 bool section_parse(struct session *s, struct fetch_item *item) {
-  return imap_parse_char(&s->parser, '[') && parse_spec(s, &item->section) &&
+  return imap_parse_char(&s->parser, '[') && parse_spec(s, item) &&
          imap_parse_char(&s->parser, ']') && parse_partial(s, item);
 }
 
@@ -139,7 +147,7 @@ static void put_spec(struct imap_output *out, struct message_section const *sect
 
 static void put_label(struct imap_output *out, struct fetch_item const *item) {
   imap_puts(out, item->name);
-  if (strcmp(item->name, "BODY")) return;
+  if (item->form == FORM_RFC822) return;
   imap_puts(out, "[");
   put_spec(out, &item->section);
   imap_puts(out, "]");
@@ -206,8 +214,8 @@ static int parse_as_needed(struct session *s, enum need need, int fd, struct mes
 }
 
 /* The message's whole, and its text, need no MIME tree. */
-static int find_one(struct session *s, int fd, uint64_t size, struct message_part const *root,
-                    struct message_section const *section, struct message_extent *extent) {
+static int find_extent(struct session *s, int fd, uint64_t size, struct message_part const *root,
+                       struct message_section const *section, struct message_extent *extent) {
   bool whole = section->kind == SECTION_ALL;
   if (section->depth || (!whole && section->kind != SECTION_TEXT))
     return message_section_find(fd, root, section, &s->message, extent);
@@ -217,13 +225,40 @@ static int find_one(struct session *s, int fd, uint64_t size, struct message_par
   return message_wire_size(fd, extent->start, extent->end, &extent->wire);
 }
 
+static void set_wanted(struct fetch_item const *item, struct found_section *found) {
+  found->skip = !item->partial ? 0 : item->offset < found->size ? item->offset : found->size;
+  found->n = found->size - found->skip;
+  if (item->partial && item->count < found->n) found->n = item->count;
+}
+
+static int find_decoded(struct fetch_item const *item, int fd, struct found_section *found) {
+  uint64_t count = item->partial ? item->count : UINT64_MAX;
+  return message_decoded_size(fd, &found->extent, item->offset, count, &found->size,
+                              &found->binary);
+}
+
+static int find_one(struct session *s, struct fetch_item const *item, uint64_t size,
+                    struct message_part const *root, struct fetched *got,
+                    struct found_section *found) {
+  *found = (struct found_section){0};
+  if (find_extent(s, got->fd, size, root, &item->section, &found->extent) < 0) return -1;
+  if (!found->extent.exists) return 0;
+  found->size = found->extent.wire;
+  if (is_binary(item)) {
+    if (!message_can_decode(&found->extent)) got->undecodable = true;
+    if (!got->undecodable && find_decoded(item, got->fd, found) < 0) return -1;
+  }
+  set_wanted(item, found);
+  return 0;
+}
+
 static int find_all(struct session *s, struct fetch const *f, struct fetched *got) {
   struct message_part *root;
   struct stat st;
   if (fstat(got->fd, &st) < 0 || parse_as_needed(s, most_needed(f), got->fd, &root) < 0) return -1;
   for (size_t i = 0; i < f->n; i++)
-    if (f->items[i].kind == FETCH_SECTION && find_one(s, got->fd, (uint64_t)st.st_size, root,
-                                                      &f->items[i].section, &got->extents[i]) < 0)
+    if (f->items[i].kind == FETCH_SECTION &&
+        find_one(s, &f->items[i], (uint64_t)st.st_size, root, got, &got->sections[i]) < 0)
       return -1;
   return 0;
 }
@@ -239,7 +274,10 @@ static enum store_error find_fields(struct session *s, uint32_t seq, struct fetc
     enum store_error error =
         folder_fields(s->folder, seq, &f->items[i].fields, &s->message, &lines);
     if (error != STORE_OK) return error;
-    last = &got->extents[i];
+    struct found_section *found = &got->sections[i];
+    *found = (struct found_section){.size = lines.size};
+    set_wanted(&f->items[i], found);
+    last = &found->extent;
     *last = (struct message_extent){
         .exists = true, .in_memory = true, .wire = lines.size, .data = lines.data};
   }
@@ -270,22 +308,26 @@ static void broken_off(struct session *s, uint32_t seq) {
   s->ending = END_DAMAGED;
 }
 
+static int put_bytes(struct session *s, struct fetch_item const *item,
+                     struct found_section const *found, int fd) {
+  struct message_extent const *e = &found->extent;
+  (found->binary ? imap_put_literal8_header : imap_put_literal_header)(&s->out, found->n);
+  if (is_binary(item))
+    return message_copy_decoded(fd, e, found->skip, found->n, put_chunk, &s->out);
+  if (!e->in_memory)
+    return message_copy_wire(fd, e->start, e->end, found->skip, found->n, put_chunk, &s->out);
+  imap_put(&s->out, e->data + found->skip, (size_t)found->n);
+  return 0;
+}
+
 void section_put(struct session *s, uint32_t seq, struct fetch_item const *item,
-                 struct message_extent const *extent, int fd) {
+                 struct found_section const *found, int fd) {
   imap_put(&s->out, item->label.data, item->label.size);
-  if (!extent->exists) {
-    imap_puts(&s->out, " NIL");
-    return;
-  }
-  uint64_t skip = item->partial && item->offset < extent->wire ? item->offset
-                  : item->partial                              ? extent->wire
-                                                               : 0;
-  uint64_t count = extent->wire - skip;
-  if (item->partial && item->count < count) count = item->count;
   imap_puts(&s->out, " ");
-  imap_put_literal_header(&s->out, count);
-  if (extent->in_memory)
-    imap_put(&s->out, extent->data + skip, (size_t)count);
-  else if (message_copy_wire(fd, extent->start, extent->end, skip, count, put_chunk, &s->out) < 0)
+  if (item->form == FORM_BINARY_SIZE)
+    imap_put_number(&s->out, found->size);
+  else if (!found->extent.exists)
+    imap_puts(&s->out, "NIL");
+  else if (put_bytes(s, item, found, fd) < 0)
     broken_off(s, seq);
 }

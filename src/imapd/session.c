@@ -12,7 +12,7 @@
 #include <strings.h>
 
 char const session_capabilities[] =
-    "IMAP4rev1 CHILDREN ENABLE ESEARCH ID IDLE LITERAL+ MOVE NAMESPACE PARTIAL "
+    "IMAP4rev1 BINARY CHILDREN ENABLE ESEARCH ID IDLE LITERAL+ MOVE NAMESPACE PARTIAL "
     "SAVEDATE SEARCHRES UIDPLUS UNSELECT WITHIN";
 
 /* The states a command is valid in. */

@@ -1,5 +1,8 @@
-/* New messages from the client: written to tmp/ as they come, published all at once. */
+/* New messages from the client: written to tmp/ as they come, published all at once.  One that may
+ * hold binary bodies is written exactly as it comes first, then once more in the form that is kept.
+ */
 #include "store/folder.h"
+#include "message/message.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +31,7 @@ struct append {
   mode_t mode;
   gid_t group;
   int fd;                 /* of the current message, -1 between messages */
+  bool binary;            /* it is written exactly as it comes */
   bool held_cr;           /* a CR whose next byte has not come */
   enum store_error error; /* of the first failure: nothing more is written */
   struct appended *messages;
@@ -71,6 +75,14 @@ static enum store_error failed(struct append *a, char const *attempt) {
   return a->error;
 }
 
+static enum store_error open_file(struct append *a, struct appended *m) {
+  maildir_unique(m->tmp, sizeof m->tmp, 0);
+  a->fd = openat(a->tmp, m->tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (a->fd < 0) return failed(a, "create a file in");
+  if (store_set_mode(a->fd, a->mode, a->group) < 0) return failed(a, "set the mode of a file in");
+  return STORE_OK;
+}
+
 static enum store_error begin_message(struct append *a) {
   if (a->fd >= 0) return STORE_OK;
   if (a->n == a->room) {
@@ -80,12 +92,8 @@ static enum store_error begin_message(struct append *a) {
   }
   struct appended *m = &a->messages[a->n];
   *m = (struct appended){0};
-  maildir_unique(m->tmp, sizeof m->tmp, 0);
-  a->fd = openat(a->tmp, m->tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (a->fd < 0) return failed(a, "create a file in");
   a->n++;
-  if (store_set_mode(a->fd, a->mode, a->group) < 0) return failed(a, "set the mode of a file in");
-  return STORE_OK;
+  return open_file(a, m);
 }
 
 static void flush(struct append *a) {
@@ -105,9 +113,17 @@ static void put(struct append *a, char const *data, size_t size) {
   }
 }
 
+void append_binary(struct append *a) {
+  a->binary = true;
+}
+
 enum store_error append_write(struct append *a, void const *data, size_t size) {
   char const *p = data, *end = p + size;
   if (a->error || begin_message(a)) return a->error;
+  if (a->binary) {
+    put(a, data, size);
+    return a->error;
+  }
   while (p < end && !a->error) {
     if (a->held_cr && *p != '\n') put(a, "\r", 1);
     a->held_cr = false;
@@ -119,9 +135,31 @@ enum store_error append_write(struct append *a, void const *data, size_t size) {
   return a->error;
 }
 
+static bool write_encoded(void *context, char const *data, size_t size) {
+  return append_write(context, data, size) == STORE_OK;
+}
+
+/* RFC 3516 section 4.4: from the file as it came, which goes, to one that is kept as others are. */
+static enum store_error encode(struct append *a, struct appended *m) {
+  struct arena arena = {0};
+  struct message_part *root;
+  int raw = a->fd;
+  a->binary = false;
+  flush(a);
+  unlinkat(a->tmp, m->tmp, 0);
+  if (!a->error && !open_file(a, m) &&
+      (message_parse_file(raw, &arena, &root) < 0 ||
+       message_copy_encoded(raw, root, write_encoded, a) < 0))
+    failed(a, "read a file in");
+  close(raw);
+  arena_release(&arena);
+  return a->error;
+}
+
 static enum store_error finish_file(struct append *a, struct appended *m, time_t date) {
   struct timespec const times[2] = {{.tv_sec = date}, {.tv_sec = date}};
   struct stat st;
+  if (a->binary && encode(a, m)) return a->error;
   if (a->held_cr) put(a, "\r", 1);
   a->held_cr = false;
   flush(a);

@@ -279,6 +279,9 @@ struct append;
 enum store_error append_begin(struct store *, char const *name, struct append **);
 /* Bytes of the current message, as they come; kept exactly, except that CRLF is stored as LF. */
 enum store_error append_write(struct append *, void const *data, size_t size);
+/* Before the first byte of a message that may hold NULs and binary bodies (a literal8, RFC 3516):
+ * what it takes for it to be kept and served is done to it (message_copy_encoded). */
+void append_binary(struct append *);
 /* Ends the current message.  date: (time_t)-1 for now. */
 enum store_error append_message(struct append *, unsigned int flags, char const *const *keywords,
                                 size_t nkeywords, time_t date);

@@ -71,7 +71,7 @@ refused('INBOX {4294967296}', qr/^NO \[TOOBIG\] /, '2^32');
 refused('INBOX {18446744073709551616}', qr/^(?:NO|BAD) /, '2^64');
 refused('INBOX {0}', qr/^NO /, 'an empty message');
 refused('INBOX {0+}' . "\r\n", qr/^NO /, '... of either kind');
-refused('INBOX ~{10}', qr/^BAD /, 'a literal8');
+refused('INBOX.none ~{10}', qr/^NO \[TRYCREATE\] /, '... a literal8 neither');
 refused('INBOX (' . 'k' x 300 . ') {10}', qr/^NO \[LIMIT\] /, 'a keyword too long');
 refused("INBOX {5+}\r\nhello {5+}\r\nthere", qr/^BAD /, 'several messages');
 refused("INBOX {5+}\r\nhello and more", qr/^BAD /, 'words behind the message');

@@ -21,7 +21,7 @@ sub bad {
 $c->ok('CAPABILITY');
 my ($capability) = $c->untagged(qr/^\* CAPABILITY /);
 for my $word (
-    qw(IMAP4rev1 CHILDREN ENABLE ESEARCH ID IDLE LITERAL+ MOVE NAMESPACE PARTIAL SAVEDATE SEARCHRES UIDPLUS
+    qw(IMAP4rev1 BINARY CHILDREN ENABLE ESEARCH ID IDLE LITERAL+ MOVE NAMESPACE PARTIAL SAVEDATE SEARCHRES UIDPLUS
     UNSELECT WITHIN)) {
     like $capability, qr/ \Q$word\E( |$)/, "offers $word";
 }
