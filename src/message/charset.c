@@ -41,7 +41,7 @@ static struct {
 } const latin9[] = {{0xa4, 0x20ac}, {0xa6, 0x0160}, {0xa8, 0x0161}, {0xb4, 0x017d},
                     {0xb8, 0x017e}, {0xbc, 0x0152}, {0xbd, 0x0153}, {0xbe, 0x0178}};
 
-static utf8proc_int32_t character_of(enum charset_kind kind, unsigned char byte) {
+int32_t charset_character(enum charset_kind kind, unsigned char byte) {
   if (kind == CHARSET_WINDOWS_1252 && byte >= 0x80 && byte <= 0x9f)
     return windows_1252[byte - 0x80];
   if (kind == CHARSET_LATIN9)
@@ -68,7 +68,7 @@ static void convert_single(enum charset_kind kind, stralloc *out, char const *da
     if (!size) break;
     utf8proc_uint8_t utf8[4];
     sa_add(out, (char *)utf8,
-           (size_t)utf8proc_encode_char(character_of(kind, (unsigned char)*data), utf8));
+           (size_t)utf8proc_encode_char(charset_character(kind, (unsigned char)*data), utf8));
     data++, size--;
   }
 }
@@ -172,6 +172,11 @@ bool charset_open(struct charset *cs, char const *name) {
 
 bool charset_is_plain(struct charset const *cs, char const *data, size_t size) {
   return cs->kind < CHARSET_FOREIGN && !cs->ntail && ascii_length(data, size) == size;
+}
+
+void charset_of_part(struct charset *cs, struct message_part const *p) {
+  char const *name = param_value(p->params, "charset");
+  if (!charset_open(cs, name && *name ? name : "us-ascii")) cs->kind = CHARSET_LENIENT;
 }
 
 void charset_convert(struct charset *cs, stralloc *out, char const *data, size_t size, bool last) {

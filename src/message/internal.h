@@ -102,12 +102,85 @@ bool charset_open(struct charset *, char const *name);
 /* Whether it is UTF-8 as it stands: ASCII, and nothing is held from before. */
 bool charset_is_plain(struct charset const *, char const *data, size_t size);
 void charset_convert(struct charset *, stralloc *out, char const *data, size_t size, bool last);
+/* That of a part of text; what is not declared or not known is taken for US-ASCII, leniently. */
+void charset_of_part(struct charset *, struct message_part const *);
+/* The character that a byte is in a charset of single bytes. */
+int32_t charset_character(enum charset_kind, unsigned char byte);
 
 /* ---- helper.c: charsetd's side that runs in this process ---- */
 bool helper_knows(char const *charset);
 /* first: a new text begins.  False if charsetd failed; nothing was appended. */
 bool helper_convert(char const *charset, bool first, bool last, stralloc *out, char const *data,
                     size_t size);
+
+/* ---- excerpt.c: the first characters of a text that are worth showing ---- */
+enum { EXCERPT_LINE_MAX = 256 }; /* characters by which a line is judged */
+/* Text with its blanks collapsed. */
+struct excerpt_text {
+  stralloc utf8;
+  unsigned int characters;
+  bool blank; /* before the next character */
+};
+/* A line of one's own words, as far as it is in `own`. */
+struct excerpt_line {
+  size_t start;
+  unsigned int characters; /* before it */
+  bool digit;              /* it holds one */
+  bool colon;              /* it ends in one */
+};
+/* Zero-initialised is empty. */
+struct excerpt {
+  struct excerpt_text own, quoted;
+  int32_t line[EXCERPT_LINE_MAX];
+  size_t n;
+  bool continued;                   /* what was before `line` in its line has been dealt with */
+  bool line_quoted;                 /* and was found to be quoted */
+  bool in_quote;                    /* set by those who know of other marks than `>` */
+  bool signed_header;               /* within the first lines of an OpenPGP signed message */
+  bool rest_quoted;                 /* what follows is somebody else's message */
+  bool ended;                       /* nothing worth showing follows */
+  struct excerpt_line last, before; /* lines of a paragraph; colon false: none */
+  bool in_paragraph;
+};
+void excerpt_add(struct excerpt *, int32_t character);
+void excerpt_end_line(struct excerpt *);
+/* Whether no more is wanted. */
+bool excerpt_done(struct excerpt const *);
+/* Ends the last line and appends what there is: one's own words, else quoted ones. */
+void excerpt_take(struct excerpt *, stralloc *out);
+
+/* ---- html.c, entity.c: the text of HTML, a character at a time ---- */
+enum { HTML_NAME_MAX = 12, HTML_REFERENCE_MAX = 12 }; /* no name that matters is longer */
+enum html_state {
+  HTML_TEXT,
+  HTML_OPENED,
+  HTML_NAME,
+  HTML_TAG,
+  HTML_VALUE,
+  HTML_QUOTED,
+  HTML_UNQUOTED,
+  HTML_DECLARATION,
+  HTML_COMMENT,
+  HTML_REFERENCE,
+  HTML_RAW,
+  HTML_RAW_END,
+};
+struct html {
+  enum html_state state;
+  char name[HTML_NAME_MAX + 1]; /* of the tag, in small letters */
+  size_t nname;
+  bool closing; /* it is an end tag */
+  int32_t quote;
+  unsigned int dashes;                    /* `-` in a row, in a declaration or comment */
+  char reference[HTML_REFERENCE_MAX + 1]; /* behind the `&` */
+  size_t nreference;
+  char raw[HTML_NAME_MAX + 1]; /* the element whose content is no text */
+  unsigned int quotes;         /* open blockquotes */
+};
+void html_add(struct html *, struct excerpt *, int32_t character);
+void html_end(struct html *, struct excerpt *);
+/* The character that stands for what is between `&` and `;`; -1: none. */
+int32_t entity_character(char const *name);
 
 /* ---- find.c ---- */
 /* Bytes to be found, prepared; not copied. */

@@ -190,6 +190,13 @@ int message_copy_decoded(int fd, struct message_extent const *, uint64_t skip, u
  * headers, between parts, and where MESSAGE_MAX_HEADER is exceeded, stay. */
 int message_copy_encoded(int fd, struct message_part const *root, message_sink *, void *context);
 
+/* ---- preview.c ---- */
+
+enum { MESSAGE_PREVIEW_MAX = 200 }; /* characters: RFC 8970 section 3.3 */
+/* Appends the first words of a message, UTF-8 without line ends; nothing if it has none.  May start
+ * charsetd(8), as charset_to_utf8 below. */
+int message_put_preview(stralloc *out, int fd, struct message_part const *root);
+
 /* ---- address.c, date.c, word.c, charset.c ---- */
 
 struct message_address {
