@@ -71,6 +71,11 @@ static void put_bodystructure(struct session *s, uint32_t seq, struct fetched co
   imap_put(&s->out, got->facts.bodystructure, got->facts.bodystructure_size);
 }
 
+static void put_preview(struct session *s, uint32_t seq, struct fetched const *got) {
+  (void)seq;
+  imap_put_nstring(&s->out, got->preview.text, got->preview.size);
+}
+
 static struct plain_item const plain_items[FETCH_SECTION] = {
     [FETCH_UID] = {"UID", 0, put_uid},
     [FETCH_FLAGS] = {"FLAGS", 0, put_flags},
@@ -80,6 +85,7 @@ static struct plain_item const plain_items[FETCH_SECTION] = {
     [FETCH_ENVELOPE] = {"ENVELOPE", FACT_ENVELOPE, put_envelope},
     [FETCH_BODY] = {"BODY", FACT_BODY, put_body},
     [FETCH_BODYSTRUCTURE] = {"BODYSTRUCTURE", FACT_BODYSTRUCTURE, put_bodystructure},
+    [FETCH_PREVIEW] = {"PREVIEW", 0, put_preview},
 };
 
 static void put_item(struct session *s, uint32_t seq, struct fetch_item const *item,
@@ -175,8 +181,35 @@ static bool parse_section(struct session *s, struct fetch *f, char const *name) 
   return imap_parse_fail(&s->parser, "Unknown FETCH item");
 }
 
+/* "(" preview-mod *(SP preview-mod) ")", preview-mod = "LAZY" (RFC 8970 section 6). */
+static bool parse_preview_modifiers(struct session *s) {
+  if (!imap_parse_char(&s->parser, '(')) return false;
+  for (;;) {
+    char *modifier;
+    if (!imap_parse_word(&s->parser, &modifier)) return false;
+    if (strcasecmp(modifier, "LAZY")) return imap_parse_fail(&s->parser, "LAZY expected");
+    if (imap_parse_peek(&s->parser) == ')') return imap_parse_char(&s->parser, ')');
+    if (!imap_parse_space(&s->parser)) return false;
+  }
+}
+
+/* In a list; outside, what follows may be a modifier of FETCH.  A preview that is asked for with
+ * and without LAZY is told as without. */
+static bool parse_preview(struct session *s, struct fetch *f) {
+  bool eager = f->kinds & 1U << FETCH_PREVIEW && !f->lazy;
+  add_plain(s, f, FETCH_PREVIEW);
+  f->lazy = false;
+  if (!f->in_list || imap_parse_peek(&s->parser) != ' ') return true;
+  imap_parse_space(&s->parser);
+  f->blank_taken = imap_parse_peek(&s->parser) != '(';
+  if (f->blank_taken) return true;
+  f->lazy = !eager;
+  return parse_preview_modifiers(s);
+}
+
 static bool parse_named(struct session *s, struct fetch *f, char const *name) {
   if (imap_parse_peek(&s->parser) == '[') return parse_section(s, f, name);
+  if (!strcasecmp(name, plain_items[FETCH_PREVIEW].name)) return parse_preview(s, f);
   for (unsigned int kind = 0; kind < FETCH_SECTION; kind++) {
     if (strcasecmp(name, plain_items[kind].name)) continue;
     add_plain(s, f, kind);
@@ -202,8 +235,11 @@ static bool parse_item(struct session *s, struct fetch *f) {
 
 static bool parse_item_list(struct session *s, struct fetch *f) {
   if (!imap_parse_char(&s->parser, '(')) return false;
+  f->in_list = true;
   for (;;) {
+    f->blank_taken = false;
     if (!parse_item(s, f)) return false;
+    if (f->blank_taken) continue;
     if (imap_parse_peek(&s->parser) == ')') return imap_parse_char(&s->parser, ')');
     if (!imap_parse_space(&s->parser)) return false;
   }
@@ -217,16 +253,23 @@ static bool parse_items(struct session *s, struct fetch *f) {
   return add_macro(s, f, name) || parse_named(s, f, name);
 }
 
-/* RFC 9394 section 3.3: of UID FETCH only. */
-static bool parse_modifiers(struct session *s, struct partial *partial) {
+/* LAZY is PREVIEW's, where that stands alone; PARTIAL (RFC 9394 section 3.3) of UID FETCH only. */
+static bool parse_modifier(struct session *s, struct fetch *f, struct partial *partial) {
   char *name;
-  if (imap_parse_peek(&s->parser) != ' ') return true;
-  if (!imap_parse_space(&s->parser) || !imap_parse_char(&s->parser, '(') ||
-      !imap_parse_atom(&s->parser, &name))
-    return false;
-  if (strcasecmp(name, "PARTIAL") || !command_by_uid(s))
-    return imap_parse_fail(&s->parser, "Unknown FETCH modifier");
-  return partial_parse(s, partial) && imap_parse_char(&s->parser, ')');
+  if (!imap_parse_atom(&s->parser, &name)) return false;
+  bool alone = f->kinds & 1U << FETCH_PREVIEW && !f->in_list;
+  if (!strcasecmp(name, "LAZY") && alone && !f->lazy && !partial->first) return f->lazy = true;
+  if (!strcasecmp(name, "PARTIAL") && command_by_uid(s) && !partial->first)
+    return partial_parse(s, partial);
+  return imap_parse_fail(&s->parser, "Unknown FETCH modifier");
+}
+
+static bool parse_modifiers(struct session *s, struct fetch *f, struct partial *partial) {
+  while (imap_parse_peek(&s->parser) == ' ')
+    if (!imap_parse_space(&s->parser) || !imap_parse_char(&s->parser, '(') ||
+        !parse_modifier(s, f, partial) || !imap_parse_char(&s->parser, ')'))
+      return false;
+  return true;
 }
 
 /* Whether the message's own header fields answer every section. */
@@ -266,6 +309,8 @@ static enum store_error fetch_message(struct session *s, struct fetch const *f, 
   if (f->kinds & 1U << FETCH_SECTION) error = section_find(s, seq, f, got);
   if (error == STORE_OK && f->kinds & 1U << FETCH_INTERNALDATE)
     error = folder_internal_date(s->folder, seq, &got->date);
+  if (error == STORE_OK && f->kinds & 1U << FETCH_PREVIEW)
+    error = folder_preview(s->folder, seq, f->lazy, &s->message, &got->preview);
   /* Last, since they live until the next call. */
   if (error == STORE_OK && f->facts)
     error = folder_facts(s->folder, seq, f->facts, &s->message, &got->facts);
@@ -315,7 +360,7 @@ bool command_fetch(struct session *s) {
   struct partial partial = {0};
   struct set seqs;
   if (command_by_uid(s)) add_plain(s, &f, FETCH_UID);
-  if (!parse_messages(s, &sequence) || !parse_items(s, &f) || !parse_modifiers(s, &partial) ||
+  if (!parse_messages(s, &sequence) || !parse_items(s, &f) || !parse_modifiers(s, &f, &partial) ||
       !imap_parse_end(&s->parser))
     return false;
   if (!messages_named(s, &sequence, &seqs)) return true;

@@ -14,6 +14,7 @@ enum fetch_kind {
   FETCH_ENVELOPE,
   FETCH_BODY,
   FETCH_BODYSTRUCTURE,
+  FETCH_PREVIEW,
   FETCH_SECTION,
 };
 
@@ -45,6 +46,9 @@ struct fetch {
   unsigned int facts;  /* what folder_facts is asked for */
   bool fields_only;    /* all sections are HEADER.FIELDS of the message itself: no file is needed */
   bool seen;           /* some item sets \Seen */
+  bool lazy;           /* previews are told only where that costs nothing */
+  bool in_list;        /* the items are in parentheses */
+  bool blank_taken;    /* what parses an item has parsed the blank behind it */
   struct set not_seen; /* messages whose \Seen this command sets: their FLAGS are told */
   bool undecodable;    /* of some message a part could not be decoded */
 };
@@ -60,6 +64,7 @@ struct found_section {
 /* An open message as its sections are found and put.  fd is -1 where facts do. */
 struct fetched {
   struct facts facts;
+  struct preview preview;
   time_t date; /* internal */
   int fd;
   struct found_section *sections; /* one for each item; meaningful for sections */

@@ -20,6 +20,7 @@ char const *const cache_column_names[CACHE_COLUMNS] = {
     [CACHE_CC] = "cache.cc",
     [CACHE_BCC] = "cache.bcc",
     [CACHE_SIGNATURE] = "cache.signature",
+    [CACHE_PREVIEW] = "cache.preview",
 };
 
 /* ---- checksums ---- */

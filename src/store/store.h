@@ -14,6 +14,7 @@
  *   facts.c     what a message's bytes say, from the cache or from the file
  *   header.c    fields of its header; fields.c: how the cache has them
  *   text.c      searching in its text
+ *   preview.c   its first words, likewise
  *   status.c    counting without selecting
  *   watch.c     waiting for changes
  * and behind these, declared in folder.h:
@@ -220,6 +221,16 @@ enum store_error folder_fields_hold(struct folder *, uint32_t seq, struct field_
  * message_text_matches says. */
 enum store_error folder_text_holds(struct folder *, uint32_t seq, struct message_needle const *,
                                    bool with_header, bool *holds);
+
+/* ---- preview.c ---- */
+/* The first words of a message (message_put_preview), in the arena. */
+struct preview {
+  char const *text; /* null: not known, and that one was to be lazy */
+  size_t size;
+};
+/* From the cache; else, unless one is to be lazy, from the file, and kept. */
+enum store_error folder_preview(struct folder *, uint32_t seq, bool lazy, struct arena *,
+                                struct preview *);
 
 /* ---- sync.c ---- */
 

@@ -21,8 +21,8 @@ sub bad {
 $c->ok('CAPABILITY');
 my ($capability) = $c->untagged(qr/^\* CAPABILITY /);
 for my $word (
-    qw(IMAP4rev1 BINARY CHILDREN ENABLE ESEARCH ID IDLE LITERAL+ MOVE NAMESPACE PARTIAL SAVEDATE SEARCHRES UIDPLUS
-    UNSELECT WITHIN)) {
+    qw(IMAP4rev1 BINARY CHILDREN ENABLE ESEARCH ID IDLE LITERAL+ MOVE NAMESPACE PARTIAL PREVIEW SAVEDATE
+    SEARCHRES UIDPLUS UNSELECT WITHIN)) {
     like $capability, qr/ \Q$word\E( |$)/, "offers $word";
 }
 is_deeply [$c->ok('NOOP')], [], 'NOOP has nothing to tell';
