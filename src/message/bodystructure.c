@@ -1,7 +1,10 @@
 /* The BODY and BODYSTRUCTURE responses (RFC 3501 sections 7.4.2 and 9, `body`).
  *
  * A multipart without parts, which the grammar does not allow, holds one empty text/plain part.  A
- * text part whose charset is not declared is said to be us-ascii (RFC 2045 section 5.2). */
+ * text part whose charset is not declared is said to be us-ascii (RFC 2045 section 5.2).  A
+ * message/global is told like any other part, although it is looked into: in this grammar only a
+ * message/rfc822 has an envelope (`media-message`; IMAP4rev2 has both).  8-bit bytes, which its
+ * headers and parameters may hold, are in literals. */
 #include "message/internal.h"
 
 static void put_body(stralloc *, struct message_part const *, bool extended);
@@ -100,14 +103,15 @@ static void put_fields(stralloc *out, struct message_part const *p, bool is_text
 
 static void put_single(stralloc *out, struct message_part const *p, bool extended) {
   bool is_text = !strcasecmp(p->type, "text");
+  bool is_message = p->is_message && !strcasecmp(p->subtype, "rfc822");
   put_fields(out, p, is_text);
-  if (p->is_message) {
+  if (is_message) {
     sa_putc(out, ' ');
     message_put_envelope(out, p->child);
     sa_putc(out, ' ');
     put_body(out, p->child, extended);
   }
-  if (p->is_message || is_text) {
+  if (is_message || is_text) {
     sa_putc(out, ' ');
     sa_put_number(out, p->lines);
   }

@@ -41,7 +41,7 @@
 
 /* ---- parse.c ---- */
 
-/* Limits.  A multipart or message/rfc822 beyond depth or number becomes opaque: a leaf, the
+/* Limits.  A multipart or message beyond depth or number becomes opaque: a leaf, a
  * message/rfc822 with the type application/octet-stream, since BODYSTRUCTURE would have to look
  * into it.  Once there are MESSAGE_MAX_PARTS, what follows in an open multipart is as its epilogue.
  */
@@ -77,9 +77,9 @@ struct message_part {
   struct message_param *disposition_params;
   char const **languages; /* null-ended, or null */
   bool is_multipart;      /* has a boundary, was looked into; child may be null even so */
-  bool is_message;        /* is a message/rfc822 and has a child */
-  /* For a root only (the message, or a message/rfc822 part's child): its header, raw, unparsed, for
-   * the envelope; up to MESSAGE_MAX_HEADER bytes.  Never null. */
+  bool is_message;        /* is a message/rfc822 or message/global and has a child */
+  /* For a root only (the message, or the child of an is_message part): its header, raw, unparsed,
+   * for the envelope; up to MESSAGE_MAX_HEADER bytes.  Never null. */
   char const *header;
   size_t header_size;
 };

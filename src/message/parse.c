@@ -14,7 +14,8 @@
  *   - a Content-Type without `type/subtype` counts as absent (RFC 2045 section 5.2);
  *   - of a field that occurs several times, the first counts;
  *   - the transfer encoding of a multipart or message/rfc822 is reported, not applied (RFC 2045
- *     section 6.4 allows none that would matter). */
+ *     section 6.4 allows none that would matter).
+ * doc/architecture.md has the whole list. */
 #include "message/internal.h"
 
 /* What is looked at of a line that may be a delimiter: `--`, boundary, `--`, blanks. */
@@ -160,6 +161,13 @@ static void default_type(struct message_part *p) {
   p->subtype = in_digest ? "rfc822" : "plain";
 }
 
+/* RFC 2046 section 5.2.1, RFC 6532 section 3.7: of the two only message/global may be encoded, and
+ * then there is nothing to be seen in it. */
+static bool holds_message(struct message_part const *p) {
+  if (is_type(p, "message", "rfc822")) return true;
+  return is_type(p, "message", "global") && transfer_by_name(p->encoding) == TRANSFER_IDENTITY;
+}
+
 /* ---- the tree ---- */
 
 static struct node *parent_of(struct node *n) {
@@ -222,13 +230,14 @@ static void end_header(struct message_parser *p, struct mark body) {
   bool may_nest = n->depth < MESSAGE_MAX_DEPTH && p->parts < MESSAGE_MAX_PARTS;
   if (may_nest && is_type(part, "multipart", 0)) {
     open_multipart(p, n);
-  } else if (is_type(part, "message", "rfc822")) {
+  } else if (holds_message(part)) {
     part->is_message = may_nest;
-    if (!may_nest) part->type = "application", part->subtype = "octet-stream";
+    if (!may_nest && !strcasecmp(part->subtype, "rfc822"))
+      part->type = "application", part->subtype = "octet-stream";
   }
 }
 
-/* After a header: a message/rfc822 goes on with the header within. */
+/* After a header: a message goes on with the header within. */
 static void begin_body(struct message_parser *p) {
   struct node *n = p->current;
   if (p->state == IN_BODY && n->part.is_message) begin_part(p, n, n->body);

@@ -119,7 +119,7 @@ static int pick_fields(int fd, struct message_part const *p, struct message_sect
 }
 
 /* HEADER, TEXT and the FIELDS kinds speak of a message: the whole one, or that within a
- * message/rfc822 part. */
+ * part that is one. */
 static struct message_part const *message_at(struct place at) {
   if (at.whole) return at.part;
   return at.part->is_message && !at.empty ? at.part->child : 0;
