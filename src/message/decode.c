@@ -42,7 +42,9 @@ static bool take(void *context, char const *data, size_t size) {
 
 static int decode(int fd, struct message_extent const *e, struct decoder *d) {
   d->transfer.encoding = transfer_by_name(e->part ? e->part->encoding : 0);
-  int result = copy_with_nuls(fd, e->start, e->end, take, d);
+  /* Line ends are nothing to base64. */
+  int result = (d->transfer.encoding == TRANSFER_BASE64 ? copy_raw : copy_with_nuls)(
+      fd, e->start, e->end, take, d);
   if (!result && (!d->sink || d->at < d->stop)) take(d, "", 0); /* what was held */
   stralloc_free(&d->decoded);
   return result;

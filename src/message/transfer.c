@@ -19,20 +19,48 @@ bool transfer_known(char const *name) {
   return false;
 }
 
-static int base64_value(unsigned char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  return c == '+' ? 62 : c == '/' ? 63 : -1;
+/* The values of the letters, each with this bit; 0: no letter. */
+enum { LETTER = 0x40 };
+#define V(c, value) [c] = LETTER | (value)
+static unsigned char const base64_values[256] = {
+    V('A', 0),  V('B', 1),  V('C', 2),  V('D', 3),  V('E', 4),  V('F', 5),  V('G', 6),  V('H', 7),
+    V('I', 8),  V('J', 9),  V('K', 10), V('L', 11), V('M', 12), V('N', 13), V('O', 14), V('P', 15),
+    V('Q', 16), V('R', 17), V('S', 18), V('T', 19), V('U', 20), V('V', 21), V('W', 22), V('X', 23),
+    V('Y', 24), V('Z', 25), V('a', 26), V('b', 27), V('c', 28), V('d', 29), V('e', 30), V('f', 31),
+    V('g', 32), V('h', 33), V('i', 34), V('j', 35), V('k', 36), V('l', 37), V('m', 38), V('n', 39),
+    V('o', 40), V('p', 41), V('q', 42), V('r', 43), V('s', 44), V('t', 45), V('u', 46), V('v', 47),
+    V('w', 48), V('x', 49), V('y', 50), V('z', 51), V('0', 52), V('1', 53), V('2', 54), V('3', 55),
+    V('4', 56), V('5', 57), V('6', 58), V('7', 59), V('8', 60), V('9', 61), V('+', 62), V('/', 63),
+};
+#undef V
+
+/* Groups of four letters, up to the first byte that is none.  Returns how many bytes they are. */
+static size_t decode_groups(char **out, char const *data, size_t size) {
+  unsigned char const *p = (unsigned char const *)data;
+  size_t i = 0;
+  char *at = *out;
+  for (; size - i >= 4; i += 4) {
+    uint32_t a = base64_values[p[i]], b = base64_values[p[i + 1]], c = base64_values[p[i + 2]],
+             d = base64_values[p[i + 3]];
+    if (!(a & b & c & d)) break;
+    uint32_t bits = (a ^ LETTER) << 18 | (b ^ LETTER) << 12 | (c ^ LETTER) << 6 | (d ^ LETTER);
+    *at++ = (char)(bits >> 16);
+    *at++ = (char)(bits >> 8);
+    *at++ = (char)bits;
+  }
+  *out = at;
+  return i;
 }
 
 static void decode_base64(struct transfer *t, stralloc *out, char const *data, size_t size) {
   char *at = sa_room(out, size + 1), *start = at;
   for (size_t i = 0; i < size; i++) {
-    int value = base64_value((unsigned char)data[i]);
+    if (!t->nbits) i += decode_groups(&at, data + i, size - i);
+    if (i == size) break;
+    unsigned char value = base64_values[(unsigned char)data[i]];
     if (data[i] == '=') t->nbits = 0;
-    if (value < 0) continue;
-    t->bits = t->bits << 6 | (uint32_t)value;
+    if (!value) continue;
+    t->bits = t->bits << 6 | (value ^ LETTER);
     t->nbits += 6;
     if (t->nbits >= 8) {
       t->nbits -= 8;
@@ -89,6 +117,11 @@ static void continue_blanks(struct transfer *t, stralloc *out, char c) {
     sa_putc(out, c);
 }
 
+/* Not what may be an escape, or blanks at a line's end. */
+static bool is_plain(char const *at, char const *end) {
+  return *at != '=' && (!is_blank(*at) || (at + 1 < end && !is_blank(at[1])));
+}
+
 static void decode_quoted_printable(struct transfer *t, stralloc *out, char const *data,
                                     size_t size) {
   for (char const *at = data, *end = data + size; at < end;) {
@@ -100,7 +133,7 @@ static void decode_quoted_printable(struct transfer *t, stralloc *out, char cons
       continue;
     }
     char const *start = at;
-    while (at < end && *at != '=' && !is_blank(*at)) at++;
+    while (at < end && is_plain(at, end)) at++;
     sa_add(out, start, (size_t)(at - start));
     if (at < end && *at == '\n')
       sa_putc(out, *at++);
