@@ -12,6 +12,7 @@
  *   arena.c      memory that is given back all at once
  *   trim.c       memory that is given back to the system      (glibc, Linux)
  *   set.c        sets of 32-bit numbers as sorted ranges
+ *   order.c      sorting by numbers
  *   base64.c     RFC 4648 section 4
  *   tlsfacts.c   what the TLS side of a connection says of it
  *   slots.c      how many connections of one address may be before login
@@ -202,6 +203,11 @@ bool set_contains(struct set const *, uint32_t number);
 uint64_t set_count(struct set const *);
 /* Iteration: for (uint32_t x = 0; set_next(s, &x);) visits every member in rising order. */
 bool set_next(struct set const *, uint32_t *number);
+
+/* ---- order.c ---- */
+/* Sorts indexes into `values` by them, smaller ones first; those of equal values stay in order.
+ * scratch: room for n. */
+void order_by(uint32_t *order, uint32_t n, uint64_t const *values, uint32_t *scratch);
 
 /* ---- base64.c ---- */
 /* Decodes strictly (no blanks, right padding).  out may be in (in place) and must hold size / 4 * 3

@@ -2,8 +2,9 @@
  *
  *   [day-name ","] day month year hour ":" minute [":" second] zone
  *
- * Readings of what is broken: a missing or unknown zone is UTC; the day's name is not looked at;
- * dashes may stand between day, month and year. */
+ * Readings of what is broken: a missing or unknown zone is UTC; so is, at 00:00:00, a missing or
+ * impossible time (RFC 5256 section 2.2); the day's name is not looked at; dashes may stand between
+ * day, month and year. */
 #include "message/internal.h"
 
 struct reader {
@@ -119,8 +120,8 @@ bool message_parse_date(char const *value, size_t size, time_t *t, int32_t *day_
   if (!take_month(&r, &month)) return false;
   take(&r, '-');
   if (!take_year(&r, &year) || !is_date(year, month, day)) return false;
-  if (!take_clock(&r, &seconds)) return false;
   *day_number = days_from_date(year, month, day);
-  *t = (time_t)*day_number * 86400 + seconds - take_zone(&r);
+  *t = (time_t)*day_number * 86400;
+  if (take_clock(&r, &seconds)) *t += seconds - take_zone(&r);
   return true;
 }

