@@ -64,14 +64,14 @@ void cache_seal_header(struct cache_header *h) {
   h->check = cache_hash(1, h, offsetof(struct cache_header, check));
 }
 
-static uint64_t seed_of(struct folder const *f, uint32_t uid, uint64_t inode) {
+uint64_t cache_seed(struct folder const *f, uint32_t uid, uint64_t inode) {
   return mix((uint64_t)folder_uidvalidity(f) << 32 | uid, inode);
 }
 
 static uint32_t entry_check(struct folder const *f, struct cache_entry const *e, uint64_t inode) {
   struct cache_entry copy = *e;
   copy.check = 0;
-  return (uint32_t)cache_hash(seed_of(f, e->uid, inode), &copy,
+  return (uint32_t)cache_hash(cache_seed(f, e->uid, inode), &copy,
                               offsetof(struct cache_entry, at[CACHE_LATE]));
 }
 
@@ -85,7 +85,7 @@ void cache_seal_entry(struct folder const *f, struct cache_entry *e, uint64_t in
 
 uint64_t cache_record_check(struct folder const *f, uint32_t uid, uint64_t inode,
                             enum cache_column column, char const *data, size_t size) {
-  return cache_hash(seed_of(f, uid, inode) + 8 * (uint64_t)(column + 1), data, size);
+  return cache_hash(cache_seed(f, uid, inode) + 8 * (uint64_t)(column + 1), data, size);
 }
 
 /* ---- windows ---- */

@@ -176,6 +176,8 @@ struct cache_entry const *cache_find(struct folder *, struct cache *, uint32_t s
 enum cache_answer cache_get_record(struct folder *, struct cache *, uint32_t seq,
                                    struct cache_entry const *, enum cache_column,
                                    struct cache_value *);
+/* What checksums of a message's facts begin with: who it is. */
+uint64_t cache_seed(struct folder const *, uint32_t uid, uint64_t inode);
 uint64_t cache_hash(uint64_t seed, void const *data, size_t size);
 void cache_seal_header(struct cache_header *);
 void cache_seal_entry(struct folder const *, struct cache_entry *, uint64_t inode);
@@ -193,5 +195,9 @@ bool cache_entry_good(struct folder const *, struct cache_entry const *, uint64_
 ssize_t cache_read(int fd, void *data, size_t size, uint64_t offset);
 /* Where entry i of the directory is. */
 uint64_t cache_entry_offset(uint32_t i);
+
+/* cachewrite.c, for sortfile.c: the lock of those who write, dropped when it is closed; -1 if it
+ * cannot be had. */
+int cache_lock(struct folder const *);
 
 #endif

@@ -321,8 +321,7 @@ static bool write_pending(struct folder *f, struct cache *c) {
   return append_entries(f, c, &c->pending) && write_late_columns(f, c) && tidy(f, c);
 }
 
-/* The lock, dropped when it is closed; -1 if it cannot be had. */
-static int lock_cache(struct folder const *f) {
+int cache_lock(struct folder const *f) {
   int fd = openat(f->area, "cache.lock", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0 && errno == ENOENT) {
     fd =
@@ -336,7 +335,7 @@ static int lock_cache(struct folder const *f) {
 
 static bool flush(struct folder *f, struct cache *c) {
   if (c->uidvalidity != folder_uidvalidity(f)) return true; /* there are no such messages now */
-  int lock = lock_cache(f);
+  int lock = cache_lock(f);
   bool good = lock >= 0 && write_pending(f, c);
   if (lock >= 0) close(lock);
   return good;

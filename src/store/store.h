@@ -15,6 +15,7 @@
  *   header.c    fields of its header; fields.c: how the cache has them
  *   text.c      searching in its text
  *   preview.c   its first words, likewise
+ *   sort.c      what SORT compares; links.c: what THREAD follows
  *   status.c    counting without selecting
  *   watch.c     waiting for changes
  * and behind these, declared in folder.h:
@@ -23,6 +24,8 @@
  *   scan.c      comparing it with the Maildir; own.c: where that is not needed
  *   index.c     the messages in a file, so that the journal need not be read; mapping.c
  *   cache.c, cacheput.c, cachewrite.c   what messages' bytes say, kept; declared in cache.h
+ *   rank.c      orders of texts; sortfile.c: what it and links.c have found out, kept; declared in
+ *               sortfile.h
  *   sessions.c  who else looks, and what is kept for them
  *   names.c, uidvalidity.c, boot.c, birth.c, network.c, error.c
  *
@@ -231,6 +234,46 @@ struct preview {
 /* From the cache; else, unless one is to be lazy, from the file, and kept. */
 enum store_error folder_preview(struct folder *, uint32_t seq, bool lazy, struct arena *,
                                 struct preview *);
+/* ---- sort.c, links.c ---- */
+/* Both ask for messages seqs[0..n-1], in rising order, and fill in an answer for each, whatever
+ * happens: of a message that cannot be read (the worst reason is what they return; that it is gone
+ * is none) it is as if its header were empty.  They may take as long as reading all messages of the
+ * folder takes, and then ask between two whether they are to end early, with STORE_UNAVAILABLE. */
+struct folder_patience {
+  bool (*ends)(void *context);
+  void *context;
+};
+
+/* RFC 5256 and RFC 5957.  The numbers are part of the format of files. */
+enum sort_key {
+  SORT_ARRIVAL,
+  SORT_CC,
+  SORT_DATE,
+  SORT_DISPLAYFROM,
+  SORT_DISPLAYTO,
+  SORT_FROM,
+  SORT_SIZE,
+  SORT_SUBJECT,
+  SORT_TO,
+  SORT_KEYS,
+};
+enum {
+  SORT_TEXT_MAX = 512, /* bytes of a text that order messages; longer ones that begin alike are
+                          told apart, but their order means nothing */
+};
+/* Numbers that sort as the keys do, equal ones for equal keys; 0 for an empty text, and for no
+ * other. */
+enum store_error folder_sort_values(struct folder *, enum sort_key, uint32_t const *seqs,
+                                    uint32_t n, struct folder_patience const *, uint64_t *values);
+
+struct message_links; /* message/thread.h */
+enum {
+  REFERENCES_MAX = 250, /* of one message; the last ones, which are the nearest, are kept */
+};
+/* The references live as long as the arena. */
+enum store_error folder_links(struct folder *, uint32_t const *seqs, uint32_t n,
+                              struct folder_patience const *, struct arena *,
+                              struct message_links *links);
 
 /* ---- sync.c ---- */
 

@@ -1,0 +1,266 @@
+/* What SORT compares and THREAD follows: whether it comes from texts, from a file, from both, or
+ * from a file that somebody has damaged, it is the same. */
+#include "store-test.h"
+#include "message/thread.h"
+
+enum { MANY = 400, MOST = 700 };
+
+static struct store *store;
+static struct folder *folder;
+static uint32_t seqs[MOST];
+
+static bool never(void *context) {
+  (void)context;
+  return false;
+}
+static struct folder_patience const patience = {never, 0};
+
+/* ---- mail ---- */
+
+static void deliver_mail(unsigned int i) {
+  static char const *const subjects[] = {"",
+                                         "Re: ",
+                                         "apple",
+                                         "Re: Apple",
+                                         "[list] banana (fwd)",
+                                         "Banana",
+                                         "=?utf-8?q?=C3=84pfel?=",
+                                         "\xe4pfel",
+                                         "=?x-no?b?YWE=?=",
+                                         "cherry"};
+  char text[2000], name[60];
+  int n = 0;
+  if (i % 7) n += sprintf(text + n, "Subject: %s%s\n", subjects[i * 7 % 10], i % 3 ? "" : "!");
+  if (i % 5) n += sprintf(text + n, "From: N%u <u%u@x>\n", i * 31 % 50, i * 17 % 40);
+  if (i % 4) n += sprintf(text + n, "To: u%u@x\nCc: B <u%u@y>\n", i * 13 % 30, i * 11 % 20);
+  if (i % 6) n += sprintf(text + n, "Date: %u Jan 20%02u 00:00:00 +0000\n", 1 + i % 31, i % 20);
+  if (i % 9) n += sprintf(text + n, "Message-ID: <%u@x>\n", i);
+  if (i % 2) n += sprintf(text + n, "References: <%u@x> <%u@x>\n", i / 3, i / 2);
+  if (i % 50 == 49) {
+    n += sprintf(text + n, "Subject: ");
+    memset(text + n, 'x', 900);
+    n += 900 + sprintf(text + n + 900, "%u\n", i % 3);
+  }
+  sprintf(
+      text + n, "\n%.*s\n", (int)(i * 37 % 90),
+      "----------------------------------------------------------------------------------------");
+  snprintf(name, sizeof name, "new/%u.M%uP1.h", 1600000000 + i, i);
+  deliver("", name, text);
+}
+
+static void take_in(void) {
+  struct folder_listener const listener = {.context = 0};
+  must(folder_sync(folder, true, &listener) == STORE_OK, "sync");
+  for (uint32_t i = 0; i < folder_count(folder); i++) seqs[i] = i + 1;
+}
+
+static void reopen(void) {
+  if (folder) folder_close(folder);
+  must(folder_open(store, "", FOLDER_SELECT, &folder) == STORE_OK, "open");
+  take_in();
+}
+
+/* ---- answers ---- */
+
+/* Everything there is to know of some messages.  Values are counted among them, from 0 if that is
+ * the lowest, which for texts means that there are empty ones. */
+struct answers {
+  uint64_t values[SORT_KEYS][MOST];
+  struct {
+    uint64_t id, references[4];
+    uint32_t n;
+    bool reply;
+  } links[MOST];
+};
+
+static int by_value(void const *a, void const *b) {
+  uint64_t const *x = a, *y = b;
+  return (*x > *y) - (*x < *y);
+}
+
+static void make_dense(uint64_t *values, uint32_t n) {
+  static uint64_t sorted[MOST];
+  uint32_t different = 0;
+  memcpy(sorted, values, n * sizeof *values);
+  qsort(sorted, n, sizeof *sorted, by_value);
+  for (uint32_t i = 0; i < n; i++)
+    if (!i || sorted[i] != sorted[different - 1]) sorted[different++] = sorted[i];
+  for (uint32_t i = 0; i < n; i++) {
+    uint64_t *found = bsearch(&values[i], sorted, different, sizeof *sorted, by_value);
+    values[i] = (uint64_t)(found - sorted) + (sorted[0] != 0);
+  }
+}
+
+static void ask(struct answers *a, uint32_t first, uint32_t n) {
+  static struct message_links links[MOST];
+  struct arena arena = {0};
+  bool good = true;
+  memset(a, 0, sizeof *a);
+  for (unsigned int key = 0; key < SORT_KEYS; key++) {
+    good = good && folder_sort_values(folder, (enum sort_key)key, seqs + first, n, &patience,
+                                      a->values[key]) == STORE_OK;
+    make_dense(a->values[key], n);
+  }
+  good = good && folder_links(folder, seqs + first, n, &patience, &arena, links) == STORE_OK;
+  must(good, "asking");
+  for (uint32_t i = 0; i < n; i++) {
+    a->links[i].id = links[i].id;
+    a->links[i].n = links[i].nreferences;
+    a->links[i].reply = links[i].reply;
+    for (uint32_t k = 0; k < links[i].nreferences && k < 4; k++)
+      a->links[i].references[k] = links[i].references[k];
+  }
+  arena_release(&arena);
+}
+
+static struct answers cold, warm;
+
+static void forget_files(void) {
+  char command[400];
+  snprintf(command, sizeof command, "rm -f '%s'/sort.*", path_of("", "chainmail"));
+  must(!system(command), "rm");
+}
+
+/* As if nothing had been kept. */
+static bool as_cold(void) {
+  ask(&warm, 0, folder_count(folder));
+  forget_files();
+  ask(&cold, 0, folder_count(folder));
+  return !memcmp(&cold, &warm, sizeof cold);
+}
+
+/* ---- tests ---- */
+
+static bool exists(char const *name) {
+  char path[100];
+  snprintf(path, sizeof path, "chainmail/%s", name);
+  return !access(path_of("", path), F_OK);
+}
+
+static void few_and_many(void) {
+  static struct answers few;
+  uint32_t wrong = 0;
+  ask(&cold, 0, 60);
+  ok(!exists("sort.subject"), "few messages: no file");
+  ask(&cold, 0, MANY);
+  ok(exists("sort.subject") && exists("sort.displayto") && exists("sort.links"), "many: files");
+  ask(&warm, 0, MANY);
+  ok(!memcmp(&cold, &warm, sizeof cold), "which say the same");
+  reopen();
+  ask(&warm, 0, MANY);
+  ok(!memcmp(&cold, &warm, sizeof cold), "to another session too");
+  for (uint32_t first = 0; first + 60 <= MANY; first += 30) {
+    ask(&few, first, 60);
+    for (unsigned int key = 0; key < SORT_KEYS; key++) {
+      memcpy(warm.values[key], cold.values[key] + first, 60 * sizeof *warm.values[key]);
+      make_dense(warm.values[key], 60);
+      /* An empty text is 0 in either. */
+      for (uint32_t i = 0; i < 60; i++) wrong += few.values[key][i] != warm.values[key][i];
+    }
+    wrong += !!memcmp(few.links, cold.links + first, 60 * sizeof *few.links);
+  }
+  is_uint(wrong, 0, "and the same as the texts of the messages asked for");
+}
+
+static void new_mail(void) {
+  unsigned int i = MANY;
+  struct stat before, after;
+  must(!stat(path_of("", "chainmail/sort.to"), &before), "stat");
+  while (i < MANY + 20) deliver_mail(i++);
+  take_in();
+  ask(&warm, 0, folder_count(folder));
+  must(!stat(path_of("", "chainmail/sort.to"), &after), "stat");
+  ok(before.st_ino == after.st_ino, "some new messages: the file stays");
+  ok(as_cold(), "they are put between the others");
+  while (i < MANY + 140) deliver_mail(i++);
+  take_in();
+  must(!stat(path_of("", "chainmail/sort.subject"), &before), "stat");
+  ask(&warm, 0, folder_count(folder));
+  must(!stat(path_of("", "chainmail/sort.subject"), &after), "stat");
+  ok(before.st_ino != after.st_ino, "many: a new one");
+  ok(as_cold(), "with the same answers");
+}
+
+static void expunged_mail(void) {
+  struct arena arena = {0};
+  struct flag_change const change = {
+      .operation = FLAGS_ADD, .flags = FLAG_DELETED, .unchanged_since = UINT64_MAX};
+  struct flag_result result;
+  struct set set;
+  set_init(&set, &arena);
+  for (uint32_t seq = 1; seq < folder_count(folder); seq += seq % 3 + 1) set_add(&set, seq);
+  must(folder_store(folder, &set, &change, &arena, &result) == STORE_OK, "store");
+  must(folder_expunge(folder, 0) == STORE_OK, "expunge");
+  arena_release(&arena);
+  take_in();
+  ok(as_cold(), "some messages gone");
+}
+
+static void damage(char const *name) {
+  char path[100], copy[200], label[80];
+  unsigned int wrong = 0;
+  snprintf(path, sizeof path, "chainmail/%s", name);
+  snprintf(copy, sizeof copy, "%s", path_of("", path));
+  int fd = open(copy, O_RDWR);
+  struct stat st;
+  must(fd >= 0 && !fstat(fd, &st), name);
+  for (off_t at = 0; at < st.st_size; at += at < 100 ? 3 : 211) {
+    char byte, bad;
+    must(pread(fd, &byte, 1, at) == 1, "pread");
+    bad = (char)(byte ^ 0x41);
+    must(pwrite(fd, &bad, 1, at) == 1, "pwrite");
+    enum sort_key key = strcmp(name, "sort.subject") ? SORT_TO : SORT_SUBJECT;
+    folder_sort_values(folder, key, seqs, folder_count(folder), &patience, warm.values[key]);
+    make_dense(warm.values[key], folder_count(folder));
+    wrong += !!memcmp(warm.values[key], cold.values[key], sizeof cold.values[key]);
+    close(fd);
+    fd = open(copy, O_RDWR);
+    must(fd >= 0, name);
+  }
+  must(!ftruncate(fd, st.st_size / 2), "ftruncate");
+  close(fd);
+  reopen();
+  ask(&warm, 0, folder_count(folder));
+  wrong += !!memcmp(&cold, &warm, sizeof cold);
+  snprintf(label, sizeof label, "%s damaged: the same answers", name);
+  is_uint(wrong, 0, label);
+}
+
+static bool at_once(void *context) {
+  return --*(int *)context < 0;
+}
+
+static void impatience(void) {
+  int calls = 100;
+  struct folder_patience const little = {at_once, &calls};
+  struct arena arena = {0};
+  static struct message_links links[MOST];
+  forget_files();
+  uint32_t n = folder_count(folder);
+  ok(folder_sort_values(folder, SORT_SUBJECT, seqs, n, &little, warm.values[0]) ==
+             STORE_UNAVAILABLE &&
+         !exists("sort.subject"),
+     "ended early: nothing is kept");
+  ok(folder_links(folder, seqs, n, &little, &arena, links) == STORE_UNAVAILABLE &&
+         !exists("sort.links"),
+     "of links neither");
+  arena_release(&arena);
+}
+
+int main(void) {
+  make_maildir();
+  setenv("IMAP_CHARSETD", "/bin/false", 1); /* what is in x-no is not decoded, now */
+  for (unsigned int i = 0; i < MANY; i++) deliver_mail(i);
+  must(store_open(&store, maildir, &options) == STORE_OK, "store_open");
+  reopen();
+  few_and_many();
+  new_mail();
+  expunged_mail();
+  damage("sort.subject");
+  damage("sort.to");
+  damage("sort.links");
+  impatience();
+  folder_close(folder);
+  store_close(store);
+  return tap_done();
+}
