@@ -299,6 +299,12 @@ bool search_parse_charset(struct search *search) {
   return true;
 }
 
+bool search_parse_program(struct search *search) {
+  struct imap_parser *p = search->parser;
+  return imap_parse_space(p) && search_parse_charset(search) && imap_parse_space(p) &&
+         search_parse_keys(search);
+}
+
 bool search_parse_keys(struct search *search) {
   return parse_list(search, &search->all) && imap_parse_end(search->parser);
 }

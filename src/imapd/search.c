@@ -65,6 +65,14 @@ enum store_error search_run(struct search const *search, struct result_options c
   return r.worst;
 }
 
+static bool ends(void *session) {
+  return wait_interrupted(session);
+}
+
+struct folder_patience search_patience(struct session *s) {
+  return (struct folder_patience){ends, s};
+}
+
 static bool parse(struct search *search, struct result_options *options) {
   struct imap_parser *parser = search->parser;
   bool has_options, has_charset;

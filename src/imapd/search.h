@@ -4,6 +4,7 @@
  *   match.c   whether a message matches them
  *   search.c  which messages match; SEARCH itself
  *   result.c  what is asked of the result, and the answer
+ *   sort.c    SORT; thread.c: THREAD
  */
 #ifndef SEARCH_H
 #define SEARCH_H
@@ -59,6 +60,8 @@ bool search_parse_word(struct search *, char const *word, bool *present);
 bool search_parse_charset(struct search *);
 /* search-key *(SP search-key) CRLF */
 bool search_parse_keys(struct search *);
+/* SP charset SP search-key *(SP search-key) CRLF: as SORT and THREAD have it. */
+bool search_parse_program(struct search *);
 
 /* ---- search.c ---- */
 
@@ -73,6 +76,8 @@ struct found {
  * A message that is gone matches nothing; the worst of other failures is returned, with what was
  * found all the same. */
 enum store_error search_run(struct search const *, struct result_options const *, struct found *);
+/* Until the session is to end. */
+struct folder_patience search_patience(struct session *);
 
 /* ---- result.c ---- */
 

@@ -1,10 +1,11 @@
 /* Reading a command, running it, answering it.  What the commands do is in their own files.
  *
  *   command = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
- *   uid     = "UID" SP (copy / fetch / search / store / expunge / move)
+ *   uid     = "UID" SP (copy / fetch / search / sort / thread / store / expunge / move)
  *
  * Every answer is preceded by what others changed in the selected mailbox (RFC 3501 section 5.2),
- * expunges excepted while a FETCH, STORE or SEARCH by number is answered (section 7.4.1). */
+ * expunges excepted while a FETCH, STORE, SEARCH, SORT or THREAD by number is answered
+ * (section 7.4.1). */
 #include "imapd/session.h"
 
 #include <stdio.h>
@@ -12,8 +13,9 @@
 #include <strings.h>
 
 char const session_capabilities[] =
-    "IMAP4rev1 BINARY CHILDREN ENABLE ESEARCH ID IDLE LITERAL+ MOVE NAMESPACE PARTIAL "
-    "PREVIEW SAVEDATE SEARCHRES UIDPLUS UNSELECT WITHIN";
+    "IMAP4rev1 BINARY CHILDREN ENABLE ESEARCH ESORT I18NLEVEL=1 ID IDLE LITERAL+ MOVE NAMESPACE "
+    "PARTIAL PREVIEW SAVEDATE SEARCHRES SORT SORT=DISPLAY THREAD=ORDEREDSUBJECT THREAD=REFERENCES "
+    "THREAD=REFS UIDPLUS UNSELECT WITHIN";
 
 /* The states a command is valid in. */
 enum { AUTHENTICATED = 1, SELECTED = 2, ANY = AUTHENTICATED | SELECTED, LOGIN_ONLY = 0 };
@@ -54,16 +56,20 @@ static struct command const commands[] = {
     {"RENAME", command_rename, ANY, ALL, false},
     {"SEARCH", command_search, SELECTED, NO_EXPUNGES, false},
     {"SELECT", command_select, ANY, NOTHING, false},
+    {"SORT", command_sort, SELECTED, NO_EXPUNGES, false},
     {"STARTTLS", 0, LOGIN_ONLY, NOTHING, false},
     {"STATUS", command_status, ANY, ALL, false},
     {"STORE", command_store, SELECTED, NO_EXPUNGES, false},
     {"SUBSCRIBE", command_subscribe, ANY, ALL, false},
+    {"THREAD", command_thread, SELECTED, NO_EXPUNGES, false},
     {"UID COPY", command_copy, SELECTED, ALL, true},
     {"UID EXPUNGE", command_uid_expunge, SELECTED, ALL, true},
     {"UID FETCH", command_fetch, SELECTED, ALL, true},
     {"UID MOVE", command_move, SELECTED, ALL, true},
     {"UID SEARCH", command_search, SELECTED, ALL, true},
+    {"UID SORT", command_sort, SELECTED, ALL, true},
     {"UID STORE", command_store, SELECTED, ALL, true},
+    {"UID THREAD", command_thread, SELECTED, ALL, true},
     {"UNSELECT", command_unselect, SELECTED, NOTHING, false},
     {"UNSUBSCRIBE", command_unsubscribe, ANY, ALL, false},
 };

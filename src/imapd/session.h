@@ -20,6 +20,7 @@
  *   fetch.c      FETCH; section.c: its BODY[...] items
  *   flagstore.c  STORE
  *   search.c     SEARCH; keys.c, match.c, result.c: its keys and answers, declared in search.h
+ *   sort.c       SORT; thread.c: THREAD
  *   copy.c       COPY MOVE
  *   expunge.c    EXPUNGE
  *   idle.c       IDLE
@@ -126,8 +127,9 @@ typedef bool command_function(struct session *);
 command_function command_append, command_capability, command_check, command_close, command_copy,
     command_create, command_delete, command_enable, command_examine, command_expunge, command_fetch,
     command_id, command_idle, command_list, command_logout, command_lsub, command_move,
-    command_namespace, command_noop, command_rename, command_search, command_select, command_status,
-    command_store, command_subscribe, command_uid_expunge, command_unselect, command_unsubscribe;
+    command_namespace, command_noop, command_rename, command_search, command_select, command_sort,
+    command_status, command_store, command_subscribe, command_thread, command_uid_expunge,
+    command_unselect, command_unsubscribe;
 
 /* ---- wait.c ---- */
 

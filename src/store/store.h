@@ -234,6 +234,7 @@ struct preview {
 /* From the cache; else, unless one is to be lazy, from the file, and kept. */
 enum store_error folder_preview(struct folder *, uint32_t seq, bool lazy, struct arena *,
                                 struct preview *);
+
 /* ---- sort.c, links.c ---- */
 /* Both ask for messages seqs[0..n-1], in rising order, and fill in an answer for each, whatever
  * happens: of a message that cannot be read (the worst reason is what they return; that it is gone
