@@ -15,21 +15,40 @@ STATIC = $(if $(SANITIZE),,-static)
 comma = ,
 
 ALL_CPPFLAGS = -D_POSIX_C_SOURCE=200809L -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE \
-  -DPREFIX='"$(PREFIX)"' -Isrc $(CPPFLAGS)
+  -DPREFIX='"$(PREFIX)"' -Isrc $(FOUND_CPPFLAGS) $(CPPFLAGS)
 ALL_CFLAGS = -std=c11 $(WARN) $(WERROR) $(CFLAGS)
 
 # Libraries: one directory each under src/, in the order a linker wants them.
 LIBS = store maildir message imap auth base
-AUTH_PROGRAMS = authpwd authuserdb
+# Modules whose library is not here are left out, and `make` says so.
+OPTIONAL =
+HEADER_pam = security/pam_appl.h
+HEADER_ldap = ldap.h
+HEADER_pgsql = libpq-fe.h
+HEADER_mysql = mysql.h
+HEADER_sqlite = sqlite3.h
+LDLIBS_pam = -lpam
+LDLIBS_ldap = -lldap -llber
+LDLIBS_pgsql = -lpq
+LDLIBS_mysql = -lmariadb
+LDLIBS_sqlite = -lsqlite3
+SYSTEM_INCLUDES = $(patsubst %,-isystem %,$(wildcard /usr/include/postgresql /usr/include/mariadb))
+probe = $(shell echo '\#include <$(HEADER_$(1))>' | $(CC) $(SYSTEM_INCLUDES) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo $(1))
+FOUND := $(foreach m,$(OPTIONAL),$(call probe,$(m)))
+LEFT_OUT := $(filter-out $(FOUND),$(OPTIONAL))
+capital = $(shell echo $(1) | tr a-z A-Z)
+FOUND_CPPFLAGS := $(SYSTEM_INCLUDES) $(foreach m,$(FOUND),-DWITH_$(call capital,$(m)))
+AUTH_PROGRAMS = authuserdb authpwd authshadow
 STORE_TOOLS = maildirimport maildirexport maildircheck
 TOOLS = conf2env maildirmake makeuserdb userdbpw charsetd $(STORE_TOOLS)
 PROGRAMS = tlsd imaplogin imapd $(AUTH_PROGRAMS) $(TOOLS)
 
-lib_sources = $(filter-out $(AUTH_PROGRAMS:%=src/auth/%.c),$(wildcard src/$(1)/*.c))
+lib_sources = $(filter-out src/auth/auth%.c $(LEFT_OUT:%=src/auth/source_%.c),$(wildcard src/$(1)/*.c))
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 archives = $(patsubst %,$(B)/lib%.a,$(1))
 
 all: $(PROGRAMS:%=$(B)/bin/%)
+	@$(if $(LEFT_OUT),echo 'left out for want of their libraries: $(LEFT_OUT:%=auth%)',:)
 
 # What each program is made of: its own objects, then our libraries, then everybody else's.
 $(B)/bin/tlsd: $(call objects,$(wildcard src/tls/*.c)) $(call archives,base)
@@ -38,15 +57,17 @@ $(B)/bin/imaplogin: $(call objects,$(wildcard src/login/*.c)) $(call archives,im
 $(B)/bin/imapd: $(call objects,$(wildcard src/imapd/*.c)) \
   $(call archives,store maildir message imap base)
 $(B)/bin/imapd: LDLIBS = -lutf8proc -lskarnet
-# authpwd asks the system's account databases (NSS), which are shared objects.
-$(B)/bin/authpwd: STATIC =
-$(B)/bin/authpwd: LDLIBS = -lcrypt -lskarnet
-$(B)/bin/authuserdb: LDLIBS = -lcrypt -lcdb -lskarnet
+AUTH_LDLIBS = -lcrypt -lbearssl -lskarnet
+$(B)/bin/authuserdb: LDLIBS = -lcdb $(AUTH_LDLIBS)
+# The system's account databases (NSS) are shared objects, and so are databases' libraries.
+SHARED_MODULES = pwd shadow $(FOUND)
+$(SHARED_MODULES:%=$(B)/bin/auth%): STATIC =
+$(SHARED_MODULES:%=$(B)/bin/auth%): LDLIBS = $(LDLIBS_$(@F:auth%=%)) $(AUTH_LDLIBS)
 $(AUTH_PROGRAMS:%=$(B)/bin/%): $(B)/bin/%: $(B)/src/auth/%.o $(call archives,auth base)
 # charsetd is there to load what iconv(3) needs: shared objects.
 $(B)/bin/charsetd: STATIC =
-$(B)/bin/makeuserdb: LDLIBS = -lcdb -lskarnet
-$(B)/bin/userdbpw: LDLIBS = -lcrypt -lcdb -lskarnet
+$(B)/bin/makeuserdb: LDLIBS = -lcrypt -lcdb -lbearssl -lskarnet
+$(B)/bin/userdbpw: LDLIBS = -lcrypt -lcdb -lbearssl -lskarnet
 $(STORE_TOOLS:%=$(B)/bin/%): $(call archives,store maildir message imap)
 $(STORE_TOOLS:%=$(B)/bin/%): LDLIBS = -lutf8proc -lskarnet
 $(TOOLS:%=$(B)/bin/%): $(B)/bin/%: $(B)/src/tools/%.o $(call archives,$(filter maildir auth base,$(LIBS)))
@@ -63,10 +84,10 @@ $(B)/lib$(1).a: $(call objects,$(call lib_sources,$(1)))
 endef
 $(foreach l,$(LIBS),$(eval $(call archive,$(l))))
 
-# PREFIX is compiled in: another one makes everything anew.
+# PREFIX is compiled in, and which libraries there are: other ones make everything anew.
 $(B)/prefix: FORCE
 	@mkdir -p $(@D)
-	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@
+	@echo '$(PREFIX) $(FOUND)' | cmp -s - $@ || echo '$(PREFIX) $(FOUND)' >$@
 FORCE:
 
 $(B)/%.o: %.c Makefile $(B)/prefix

@@ -6,13 +6,13 @@
  *   account.c      becoming the user and handing the connection to the last program
  *   environment.c  what the last program's environment holds
  *   password.c     passwords against crypt(3) hashes
+ *   scheme.c       passwords against `{SCHEME}...` of LDAP directories and databases
  *   userdb.c       userdb(5): one record
  *   userdb_file.c  userdb(5): the text file, and the cdb made from it
  *
  * A module is a main() of one line, `auth_run(argc, argv, &module)`, and a function that turns
  * credentials into a result.  The contract with imaplogin is doc/chain.md; without IMAPLOGIN in the
- * environment a module is a checkpassword program.  Nothing here looks accounts up: that needs
- * NSS or a database, which belong to the module.
+ * environment a module is a checkpassword program.  Where accounts are looked up is source.h.
  */
 #ifndef AUTH_H
 #define AUTH_H
@@ -50,6 +50,7 @@ struct auth_account {
   char const *shell;   /* null: /bin/sh */
   char const *maildir; /* absolute or relative to home; null: not the account's matter */
   char const *options; /* Courier's account options, `name=value,...`; null: none */
+  char const *quota;   /* a Maildir quota, `10000000S,1000C`; null: none */
 };
 
 enum auth_verdict {
@@ -125,6 +126,8 @@ char const **environment_rebuild(char const *const *inherited, struct auth_accou
                                  char const *module);
 
 /* ---- password.c ---- */
+/* In a time that depends on the lengths only. */
+bool password_equal(char const *, char const *);
 enum password_check { PASSWORD_RIGHT, PASSWORD_WRONG, PASSWORD_UNKNOWN };
 /* Compares in constant time.  PASSWORD_UNKNOWN: crypt(3) failed, which has been logged.  A hash
  * that is no hash because it is empty or begins with `!` or `*` is never right. */
@@ -133,6 +136,14 @@ enum { PASSWORD_HASH_MAX = 384 }; /* libcrypt's CRYPT_OUTPUT_SIZE, with the NUL 
 /* Hashes with a fresh salt; prefix is `$y$`, `$2b$`, `$6$`.  -1: crypt(3) failed, which has been
  * logged. */
 int password_hash(char const *password, char const *prefix, char hash[PASSWORD_HASH_MAX]);
+/* ---- scheme.c ---- */
+/* password_check for what databases hold besides crypt(3) hashes: `{CRYPT}` and one, `{SHA}`,
+ * `{SSHA}`, `{SHA256}`, `{SSHA256}`, `{SHA512}`, `{SSHA512}`, `{MD5}`, `{SMD5}` and base64,
+ * `{MD5RAW}` and hexadecimal; without a brace, crypt(3).  PASSWORD_UNKNOWN for another scheme. */
+enum password_check scheme_check(char const *password, char const *hash);
+/* Whether `hash` is of a form that scheme_check knows. */
+bool scheme_is_known(char const *hash);
+
 /* The result of a module that has nothing else to say about it. */
 struct auth_result password_result(enum password_check);
 
@@ -156,6 +167,8 @@ char const *userdb_split(char *text, struct userdb_record *);
 char const *userdb_get(struct userdb_record const *, char const *name);
 /* Fills all but the user's name.  uid 0 is for the caller to refuse. */
 char const *userdb_account(struct userdb_record const *, struct auth_account *);
+/* Whether the record says that its account may not be used. */
+bool userdb_is_disabled(struct userdb_record const *);
 /* Whether a name and its fields may stand in the database; `fields` is spoilt. */
 char const *userdb_check(char const *name, char *fields);
 

@@ -61,8 +61,8 @@ char const **environment_rebuild(char const *const *inherited, struct auth_accou
       {"HOME", a->home},          {"USER", a->user},
       {"LOGNAME", a->user},       {"SHELL", a->shell ? a->shell : "/bin/sh"},
       {"MAILDIR", a->maildir},    {"OPTIONS", a->options},
-      {"AUTHENTICATED", a->user}, {"AUTHADDR", a->user},
-      {"AUTHMODULE", module},
+      {"MAILDIRQUOTA", a->quota}, {"AUTHENTICATED", a->user},
+      {"AUTHADDR", a->user},      {"AUTHMODULE", module},
   };
   enum { ACCOUNT_VARIABLES = sizeof account / sizeof *account };
   size_t n = 0, room = ACCOUNT_VARIABLES + 1;

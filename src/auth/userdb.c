@@ -66,15 +66,23 @@ char const *userdb_account(struct userdb_record const *r, struct auth_account *a
   a->shell = filled(userdb_get(r, "shell"));
   a->maildir = filled(userdb_get(r, "mail"));
   a->options = filled(userdb_get(r, "options"));
+  a->quota = filled(userdb_get(r, "quota"));
   return 0;
 }
 
-/* `$kind$...`, a DES hash, or something that locks the account: never the password itself. */
+bool userdb_is_disabled(struct userdb_record const *r) {
+  char const *value = userdb_get(r, "disabled");
+  return value && strcmp(value, "0");
+}
+
+/* `$kind$...`, `{SCHEME}...`, a DES hash, or something that locks the account: never the password
+ * itself. */
 static bool looks_hashed(char const *s) {
   static char const des[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   enum { DES_SIZE = 13 };
   if (!*s || *s == '!' || *s == '*') return true;
   if (*s == '$') return strchr(s + 1, '$');
+  if (*s == '{') return scheme_is_known(s);
   return strlen(s) == DES_SIZE && strspn(s, des) == DES_SIZE;
 }
 
@@ -87,21 +95,40 @@ static char const *check_name(char const *name) {
   return 0;
 }
 
-char const *userdb_check(char const *name, char *fields) {
-  static char const *const hashes[] = {"imappw", "systempw"};
-  struct userdb_record r;
+/* `systempw`, `imappw`: hashes.  Those with a hyphen are for challenge mechanisms: other secrets.
+ */
+static bool is_hash_field(char const *name) {
+  size_t size = strlen(name);
+  return size > 2 && !strcmp(name + size - 2, "pw") && !strchr(name, '-');
+}
+
+static char const *check_hashes(struct userdb_record const *r) {
+  for (size_t i = 0; i < r->count; i++)
+    if (is_hash_field(r->fields[i].name) && !looks_hashed(r->fields[i].value))
+      return "the password is not hashed (or its hash is of no known form): use userdbpw";
+  return 0;
+}
+
+static char const *check_account(struct userdb_record const *r) {
   struct auth_account a;
+  char const *problem = userdb_account(r, &a);
+  if (problem) return problem;
+  if (!a.uid) return "uid=0: root has no mail session; give mail for root to a user";
+  return check_hashes(r);
+}
+
+static char const *check_alias(struct userdb_record const *r, char const *alias) {
+  if (r->count > 1) return "an alias has no other fields: they are the account's";
+  return *alias ? check_name(alias) : "alias= names nobody";
+}
+
+char const *userdb_check(char const *name, char *fields) {
+  struct userdb_record r;
   char const *problem = check_name(name);
   if (!problem && strlen(fields) > USERDB_RECORD_MAX)
     problem = "the fields are longer than 4000 bytes";
   if (!problem) problem = userdb_split(fields, &r);
-  if (!problem) problem = userdb_account(&r, &a);
   if (problem) return problem;
-  if (!a.uid) return "uid=0: root has no mail session; give mail for root to a user";
-  for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++) {
-    char const *hash = userdb_get(&r, hashes[i]);
-    if (hash && !looks_hashed(hash))
-      return "the password is not hashed (or its hash is of no known form): use userdbpw";
-  }
-  return 0;
+  char const *alias = userdb_get(&r, "alias");
+  return alias ? check_alias(&r, alias) : check_account(&r);
 }

@@ -1,16 +1,23 @@
-/* authpwd against accounts of all sorts.  The test cannot edit the system's, so it is linked with
- * the module's source and plays passwd, shadow and the groups itself. */
-int authpwd_main(int argc, char **argv);
-#define main authpwd_main
-#include "../../src/auth/authpwd.c"
-#undef main
-
+/* authpwd and authshadow against accounts of all sorts.  The test cannot edit the system's, so it
+ * plays passwd, shadow and the groups itself. */
+#include "auth/source.h"
+#include "base/base.h"
 #include "../tap.h"
 
 #include <crypt.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <shadow.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SECONDS_A_DAY = 86400 };
 
 /* ---- the system's databases, as the test wants them ---- */
 
@@ -71,14 +78,15 @@ static void reset(void) {
   group_count = 3;
 }
 
-static struct auth_account got;
+static struct source const *asked = &source_passwd;
+static struct source_entry entry;
+#define got entry.account
 
 /* The reason, or "accept". */
 static char const *ask(char const *user, char const *password, enum auth_verdict want) {
   static char answer[80];
-  struct auth_credentials c = {.user = user, .password = password, .timestamp = "1"};
-  memset(&got, 0, sizeof got);
-  struct auth_result r = verify(&c, &got);
+  struct source_query q = {user, "imap"};
+  struct auth_result r = source_verify(asked, &q, password, &entry);
   snprintf(answer, sizeof answer, "%s%s", r.reason ? r.reason : "accept",
            r.verdict == want ? "" : ", and another verdict");
   return answer;
@@ -200,7 +208,7 @@ static int run(int argc, char **argv) {
     dup2(written[1], 1);
     int in = fcntl(credentials[0], F_DUPFD, CREDENTIALS_FD + 1);
     dup2(in, CREDENTIALS_FD);
-    authpwd_main(argc, argv);
+    source_run(argc, argv, &source_passwd);
   }
   close(written[1]);
   ssize_t r = write(credentials[1], sent, sizeof sent);

@@ -1,0 +1,171 @@
+/* What is the same for every source: asking it, judging what it answered, and being a module. Where
+ * accounts come from is each source's matter. */
+#include "auth/source.h"
+#include "base/base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SERVICE_MAX = 32, OPTIONS_MAX = 4000 };
+
+static struct auth_result const unknown_user = {AUTH_DECLINE, "unknown-user"};
+static struct auth_result const no_password = {AUTH_DECLINE, "no-password"};
+
+char const *source_keep(struct source_entry *e, char const *s) {
+  size_t size = s ? strlen(s) : 0;
+  if (!size) return 0;
+  if (size >= sizeof e->text - e->used) {
+    e->overflow = true;
+    return 0;
+  }
+  char *copy = memcpy(e->text + e->used, s, size + 1);
+  e->used += size + 1;
+  return copy;
+}
+
+char const *source_service(void) {
+  char const *service = getenv("AUTHSERVICE");
+  return service && *service ? service : "imap";
+}
+
+void source_open(struct source const *s) {
+  if (s->open) s->open();
+}
+
+/* Secrets are strings in the entry's own text. */
+static void erase(struct source_entry *e, char const **secret) {
+  if (*secret) explicit_bzero(e->text + (*secret - e->text), strlen(*secret));
+  *secret = 0;
+}
+
+void source_wipe(struct source_entry *e) {
+  char const **const secrets[] = {&e->hash, &e->clear, &e->hmac_md5, &e->scram_sha_1,
+                                  &e->scram_sha_256};
+  for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) erase(e, secrets[i]);
+}
+
+void source_forget(struct source_entry *e) {
+  free((void *)e->account.groups);
+  explicit_bzero(e, sizeof *e);
+}
+
+/* Courier's `disableimap=1`; anything but 0 disables. */
+static bool is_disabled(char const *options, char const *service) {
+  char name[sizeof "disable" + SERVICE_MAX];
+  char const *value;
+  snprintf(name, sizeof name, "disable%.*s", SERVICE_MAX, service);
+  size_t size = options_get(options, name, &value);
+  return size && !(size == 1 && *value == '0');
+}
+
+static char const *merge_options(struct source_entry *e) {
+  char const *defaults = getenv("DEFAULTOPTIONS");
+  char merged[OPTIONS_MAX];
+  if (!defaults || !*defaults) return 0;
+  if (!options_merge(e->account.options, defaults, merged, sizeof merged))
+    return "the options are longer than 4000 bytes";
+  e->account.options = source_keep(e, merged);
+  return 0;
+}
+
+/* What makes an entry unfit for any session, in words; null: nothing. */
+static char const *complete(struct source_query const *q, struct source_entry *e) {
+  char const *problem = merge_options(e);
+  if (problem) return problem;
+  if (e->overflow) return "more than 16384 bytes of text";
+  if (!e->account.user) return "no user name";
+  if (!e->account.home || *e->account.home != '/')
+    return "the home directory is missing or does not begin with /";
+  if (!e->refusal && is_disabled(e->account.options, q->service)) e->refusal = "disabled";
+  return 0;
+}
+
+/* A broken entry is a temporary failure: its user is no stranger. */
+static enum source_answer finish(struct source const *s, struct source_query const *q,
+                                 struct source_entry *e) {
+  char const *problem = complete(q, e);
+  if (!problem) return SOURCE_FOUND;
+  log_event("failed", "attempt", "use the account", "source", s->name, "user", q->name, "why",
+            problem, "remedy", "correct it in the database", (char *)0);
+  return SOURCE_TEMPORARY;
+}
+
+enum source_answer source_lookup(struct source const *s, struct source_query const *q,
+                                 struct source_entry *e) {
+  source_forget(e);
+  enum source_answer answer = s->lookup(q, e);
+  return answer == SOURCE_FOUND ? finish(s, q, e) : answer;
+}
+
+struct auth_result source_judge(struct source_entry const *e, bool proved) {
+  if (!e->account.uid) return (struct auth_result){AUTH_DECLINE, "uid-0"};
+  if (e->refusal) return (struct auth_result){AUTH_REFUSE, e->refusal};
+  if (!proved) return (struct auth_result){AUTH_DECLINE, "wrong-password"};
+  if (e->after) return (struct auth_result){AUTH_REFUSE, e->after};
+  return (struct auth_result){AUTH_ACCEPT, 0};
+}
+
+/* Either password lets in, if the account has both. */
+static enum password_check check(struct source_entry const *e, char const *password) {
+  if (e->clear && password_equal(password, e->clear)) return PASSWORD_RIGHT;
+  return e->hash ? scheme_check(password, e->hash) : PASSWORD_WRONG;
+}
+
+static struct auth_result compare(struct source_entry const *e, char const *password) {
+  if (e->refusal || !e->account.uid) return source_judge(e, false);
+  if (!e->hash && !e->clear) return no_password;
+  enum password_check checked = check(e, password);
+  if (checked == PASSWORD_UNKNOWN) return password_result(checked);
+  return source_judge(e, checked == PASSWORD_RIGHT);
+}
+
+static struct auth_result unavailable(struct source const *s) {
+  return (struct auth_result){AUTH_TEMPORARY, s->unavailable};
+}
+
+static struct auth_result verify_itself(struct source const *s, struct source_query const *q,
+                                        char const *password, struct source_entry *e) {
+  struct auth_result result = s->verify(q, password, e);
+  if (result.verdict != AUTH_ACCEPT) return result;
+  return finish(s, q, e) == SOURCE_FOUND ? source_judge(e, true) : unavailable(s);
+}
+
+struct auth_result source_verify(struct source const *s, struct source_query const *q,
+                                 char const *password, struct source_entry *e) {
+  if (s->verify) {
+    source_forget(e);
+    return verify_itself(s, q, password, e);
+  }
+  enum source_answer answer = source_lookup(s, q, e);
+  if (answer == SOURCE_TEMPORARY) return unavailable(s);
+  return answer == SOURCE_FOUND ? compare(e, password) : unknown_user;
+}
+
+struct auth_result source_change(struct source const *s, struct source_query const *q,
+                                 char const *old, char const *password, struct source_entry *e) {
+  struct auth_result result = source_verify(s, q, old, e);
+  if (result.verdict != AUTH_ACCEPT) return result;
+  if (!s->change) return (struct auth_result){AUTH_DECLINE, "cannot-change-passwords"};
+  return s->change(q, e, old, password);
+}
+
+/* ---- a module ---- */
+
+static struct source const *module_source;
+
+static struct auth_result verify(struct auth_credentials const *c, struct auth_account *a) {
+  static struct source_entry entry; /* the account points into it */
+  struct source_query q = {c->user, source_service()};
+  source_open(module_source);
+  struct auth_result result = source_verify(module_source, &q, c->password, &entry);
+  source_wipe(&entry);
+  if (result.verdict == AUTH_ACCEPT) *a = entry.account;
+  return result;
+}
+
+noreturn void source_run(int argc, char **argv, struct source const *s) {
+  struct auth_module const module = {.name = s->name, .verify = verify};
+  module_source = s;
+  auth_run(argc, argv, &module);
+}

@@ -1,0 +1,129 @@
+/* source: where accounts and their passwords are.  A module asks one source once and becomes the
+ * account; authd asks them again and again.
+ *
+ *   source.c           what is the same for all: asking, judging, the module made of a source
+ *   sources.c          all sources that this build has, by name
+ *   source_system.c    passwd and shadow                              (NSS: shared objects)
+ *   source_userdb.c    userdb(5)
+ *   source_pam.c       PAM                                            (libpam)
+ *   source_ldap.c      LDAP                                           (libldap)
+ *   source_pgsql.c, source_mysql.c, source_sqlite.c                   (libpq, libmariadb, sqlite3)
+ *
+ * A source is configured by the environment, read once by `open`.  What it keeps between questions,
+ * a connection for instance, is its own static state: a process asks one thing at a time.  A
+ * connection that was lost is made anew by the next question, so that a process may live for
+ * months. Every question ends within the source's time limit; a source that does not answer has
+ * logged what was attempted, where and why.
+ */
+#ifndef SOURCE_H
+#define SOURCE_H
+
+#include "auth/auth.h"
+
+struct source_query {
+  char const *name;    /* as the client gave it, never empty */
+  char const *service; /* `imap`, `pop3`: which password, which disable option */
+};
+
+enum source_answer {
+  SOURCE_FOUND,
+  SOURCE_UNKNOWN,
+  SOURCE_TEMPORARY /* cannot tell now; the source has logged why */
+};
+
+enum { SOURCE_TEXT_MAX = 16 << 10 }; /* all strings of one account; a userdb record has 4000 */
+
+/* What a source knows of an account.  Strings are null where there is nothing, and live in `text`;
+ * a whole entry is static or on the heap, never on a stack. */
+struct source_entry {
+  struct auth_account account;
+  char const *fullname;
+  char const *system_user;   /* whose uid and gid these are, where the source says; else null */
+  char const *hash;          /* crypt(3), or `{SCHEME}...`, see scheme.c */
+  char const *clear;         /* the password itself */
+  char const *hmac_md5;      /* Courier's: both halves of HMAC-MD5, 64 hex digits */
+  char const *scram_sha_1;   /* RFC 5803 without the scheme: iterations:salt$stored:server */
+  char const *scram_sha_256; /* likewise */
+  char const *refusal;       /* the account is there and may not be used: the reason for the log */
+  char const *after;         /* the same, once the password has been found right: it has expired */
+  char const *place;         /* where the source found it, for its own use: an LDAP name */
+  bool overflow;             /* `text` was too small */
+  size_t used;
+  char text[SOURCE_TEXT_MAX];
+};
+
+/* One account of an enumeration; false ends it. */
+typedef bool source_visit(struct auth_account const *, void *context);
+
+struct source {
+  char const *name;        /* of its module: `authuserdb` */
+  char const *unavailable; /* the reason for the log with AUTH_TEMPORARY */
+  /* Reads the configuration; what is wrong with it is logged and ends the process (100).  Null:
+   * there is none. */
+  void (*open)(void);
+  /* Fills an entry that is empty. */
+  enum source_answer (*lookup)(struct source_query const *, struct source_entry *);
+  /* For sources that check passwords themselves: fills the entry on AUTH_ACCEPT.  Null: hash and
+   * clear of what lookup found decide. */
+  struct auth_result (*verify)(struct source_query const *, char const *password,
+                               struct source_entry *);
+  /* Null: this source cannot. */
+  enum source_answer (*enumerate)(source_visit *, void *context);
+  /* Sets another password, once the old one has been verified; the entry is that account's.  Null:
+   * this source cannot. */
+  struct auth_result (*change)(struct source_query const *, struct source_entry const *,
+                               char const *old, char const *password);
+};
+
+/* ---- source.c ---- */
+void source_open(struct source const *);
+/* The account, as far as it could have a session: neither that of uid 0 nor broken.  Its options
+ * are merged with DEFAULTOPTIONS.  A refusal is in the entry. */
+enum source_answer source_lookup(struct source const *, struct source_query const *,
+                                 struct source_entry *);
+/* The whole judgement of a password; on AUTH_ACCEPT the entry is filled. */
+struct auth_result source_verify(struct source const *, struct source_query const *,
+                                 char const *password, struct source_entry *);
+/* Verifies the old password and sets the new one.  A source that cannot declines. */
+struct auth_result source_change(struct source const *, struct source_query const *,
+                                 char const *old, char const *password, struct source_entry *);
+/* The result of an entry that was found, for a proof that has been found right by other means:
+ * accept, or its refusal. */
+struct auth_result source_judge(struct source_entry const *, bool proved);
+/* Erases the secrets; the account stays. */
+void source_wipe(struct source_entry *);
+/* Erases everything and gives memory back: the entry is empty again. */
+void source_forget(struct source_entry *);
+/* A copy in the entry's text; null for an empty string or a null pointer, and where it is full. */
+char const *source_keep(struct source_entry *, char const *);
+/* AUTHSERVICE, or `imap`. */
+char const *source_service(void);
+/* A module: auth_run with this source. */
+noreturn void source_run(int argc, char **argv, struct source const *);
+
+/* ---- options.c: Courier's account options, `name=value,name=value` ---- */
+/* The value of an option; returns its size, 0 if there is none. */
+size_t options_get(char const *options, char const *name, char const **value);
+/* The account's own, then those of `defaults` that it does not have; false if room is too small. */
+bool options_merge(char const *own, char const *defaults, char *merged, size_t room);
+
+/* ---- system.c: what sources that know a system's name for an account need ---- */
+/* All groups of a user, from malloc.  False: no memory. */
+bool system_groups(struct auth_account *);
+/* Fills account and system_user from passwd; the name is looked up as it is. */
+enum source_answer system_lookup(char const *name, struct source_entry *);
+/* What the functions of NSS leave in errno for a name that nobody knows. */
+bool system_means_unknown(int error);
+/* A uid or gid, as a number or by its name; false if there is none such. */
+bool system_uid(char const *word, uid_t *);
+bool system_gid(char const *word, gid_t *);
+
+/* ---- the sources ---- */
+extern struct source const source_passwd, source_shadow, source_userdb;
+extern struct source const source_pam, source_ldap, source_pgsql, source_mysql, source_sqlite;
+
+/* ---- sources.c ---- */
+/* The source of a module's name, null if this build has none such. */
+struct source const *source_by_name(char const *module);
+
+#endif

@@ -1,0 +1,110 @@
+/* The system's accounts, by NSS, as several sources need them: who somebody is, not whether the
+ * password is right.  Programs with this in them are linked dynamically. */
+#include "auth/source.h"
+#include "base/base.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <skalibs/types.h>
+
+enum {
+  ENTRY_ROOM = 64 << 10, /* one entry: lines of /etc/passwd have no limit of their own */
+  NAME_MAX_SIZE = 255,
+  GROUPS_MAX = 65536 /* Linux's own limit */
+};
+
+static char room[ENTRY_ROOM];
+
+static bool is_name(char const *s) {
+  if (strlen(s) > NAME_MAX_SIZE || *s == '-' || *s == '+') return false; /* + and -: NIS compat */
+  for (; *s; s++)
+    if ((unsigned char)*s <= ' ' || *s == 0x7f || *s == ':' || *s == '/' || *s == ',') return false;
+  return true;
+}
+
+bool system_means_unknown(int error) {
+  return !error || error == ENOENT || error == ESRCH;
+}
+
+bool system_groups(struct auth_account *a) {
+  int size = 64;
+  for (;;) {
+    int count = size;
+    gid_t *groups = malloc((size_t)size * sizeof *groups);
+    if (!groups) return false;
+    if (getgrouplist(a->user, a->gid, groups, &count) >= 0) {
+      a->groups = groups;
+      a->groups_count = (size_t)count;
+      return true;
+    }
+    free(groups);
+    if (size >= GROUPS_MAX) return false;
+    size = count > size ? count : size * 2;
+    if (size > GROUPS_MAX) size = GROUPS_MAX;
+  }
+}
+
+/* A full name is what comes before the first comma. */
+static char const *keep_fullname(struct source_entry *e, char *gecos) {
+  if (gecos) gecos[strcspn(gecos, ",")] = 0;
+  return source_keep(e, gecos);
+}
+
+static void keep(struct source_entry *e, struct passwd const *p) {
+  e->account.user = e->system_user = source_keep(e, p->pw_name);
+  e->account.uid = p->pw_uid;
+  e->account.gid = p->pw_gid;
+  e->account.home = source_keep(e, p->pw_dir);
+  e->account.shell = source_keep(e, p->pw_shell);
+  e->hash = source_keep(e, p->pw_passwd);
+  e->fullname = keep_fullname(e, p->pw_gecos);
+}
+
+enum source_answer system_lookup(char const *name, struct source_entry *e) {
+  struct passwd entry, *found = 0;
+  if (!is_name(name)) return SOURCE_UNKNOWN;
+  int error = getpwnam_r(name, &entry, room, sizeof room, &found);
+  if (!found && system_means_unknown(error)) return SOURCE_UNKNOWN;
+  if (!found) {
+    errno = error;
+    log_failure("look the user up in passwd", 0, "see nsswitch.conf(5) and what it names");
+    return SOURCE_TEMPORARY;
+  }
+  keep(e, found);
+  errno = ENOMEM;
+  if (system_groups(&e->account)) return SOURCE_FOUND;
+  log_failure("look up the user's groups", 0, "raise the memory limit");
+  return SOURCE_TEMPORARY;
+}
+
+static bool scan_id(char const *word, uint32_t *id) {
+  return uint320_scan(word, id) && *id < UINT32_MAX;
+}
+
+bool system_uid(char const *word, uid_t *uid) {
+  struct passwd entry, *found = 0;
+  uint32_t number;
+  if (scan_id(word, &number)) {
+    *uid = number;
+    return true;
+  }
+  if (!is_name(word) || getpwnam_r(word, &entry, room, sizeof room, &found) || !found) return false;
+  *uid = found->pw_uid;
+  return true;
+}
+
+bool system_gid(char const *word, gid_t *gid) {
+  struct group entry, *found = 0;
+  uint32_t number;
+  if (scan_id(word, &number)) {
+    *gid = number;
+    return true;
+  }
+  if (!is_name(word) || getgrnam_r(word, &entry, room, sizeof room, &found) || !found) return false;
+  *gid = found->gr_gid;
+  return true;
+}
