@@ -21,7 +21,7 @@ ALL_CFLAGS = -std=c11 $(WARN) $(WERROR) $(CFLAGS)
 # Libraries: one directory each under src/, in the order a linker wants them.
 LIBS = store maildir message imap auth base
 # Modules whose library is not here are left out, and `make` says so.
-OPTIONAL =
+OPTIONAL = pgsql mysql sqlite
 HEADER_pam = security/pam_appl.h
 HEADER_ldap = ldap.h
 HEADER_pgsql = libpq-fe.h
@@ -38,7 +38,7 @@ FOUND := $(foreach m,$(OPTIONAL),$(call probe,$(m)))
 LEFT_OUT := $(filter-out $(FOUND),$(OPTIONAL))
 capital = $(shell echo $(1) | tr a-z A-Z)
 FOUND_CPPFLAGS := $(SYSTEM_INCLUDES) $(foreach m,$(FOUND),-DWITH_$(call capital,$(m)))
-AUTH_PROGRAMS = authuserdb authpwd authshadow
+AUTH_PROGRAMS = authuserdb authpwd authshadow $(FOUND:%=auth%)
 STORE_TOOLS = maildirimport maildirexport maildircheck
 TOOLS = conf2env maildirmake makeuserdb userdbpw charsetd $(STORE_TOOLS)
 PROGRAMS = tlsd imaplogin imapd $(AUTH_PROGRAMS) $(TOOLS)

@@ -1,0 +1,6 @@
+/* authldap: a module of one source; see authldap(8). */
+#include "auth/source.h"
+
+int main(int argc, char **argv) {
+  source_run(argc, argv, &source_ldap);
+}

@@ -1,0 +1,6 @@
+/* authpam: a module of one source; see authpam(8). */
+#include "auth/source.h"
+
+int main(int argc, char **argv) {
+  source_run(argc, argv, &source_pam);
+}

@@ -1,0 +1,6 @@
+/* authpgsql: a module of one source; see authpgsql(8). */
+#include "auth/source.h"
+
+int main(int argc, char **argv) {
+  source_run(argc, argv, &source_pgsql);
+}

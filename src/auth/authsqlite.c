@@ -1,0 +1,6 @@
+/* authsqlite: a module of one source; see authsqlite(8). */
+#include "auth/source.h"
+
+int main(int argc, char **argv) {
+  source_run(argc, argv, &source_sqlite);
+}

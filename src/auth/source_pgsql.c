@@ -1,0 +1,180 @@
+/* The source pgsql: accounts in PostgreSQL; see authpgsql(8).  The library is only ever used
+ * without waiting in it, so that every question ends in time. */
+#include "auth/sql.h"
+#include "base/base.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct sql_driver const driver;
+
+static struct {
+  PGconn *handle;
+  char const *connection, *name, *charset;
+} database;
+
+static void configure(void) {
+  database.connection = sql_setting(&driver, "CONNECTION", "");
+  database.name = sql_setting(&driver, "DATABASE", "");
+  database.charset = sql_setting(&driver, "CHARACTER_SET", "UTF8");
+}
+
+/* Where a failure was: never the connection string, which may hold the password. */
+static char const *place(void) {
+  char const *host = PQhost(database.handle);
+  return host && *host ? host : "the default server";
+}
+
+static void ignore_notice(void *unused, char const *notice) {
+  (void)unused;
+  (void)notice;
+}
+
+static void disconnect(void) {
+  PQfinish(database.handle);
+  database.handle = 0;
+}
+
+/* The first dbname may be a whole connection string; a later one counts more than what is in it. */
+static PGconn *begin_connecting(void) {
+  bool named = *database.name;
+  char const *const keys[] = {"dbname", "fallback_application_name", "client_encoding",
+                              named ? "dbname" : 0, 0};
+  char const *const values[] = {database.connection, "chainmail", database.charset, database.name,
+                                0};
+  return PQconnectStartParams(keys, values, 1);
+}
+
+/* True when there is a connection; otherwise `why` says what was wrong, if the library does not. */
+static bool finish_connecting(int64_t deadline, char const **why) {
+  PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+  while (state == PGRES_POLLING_READING || state == PGRES_POLLING_WRITING) {
+    short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+    if (io_wait(PQsocket(database.handle), events, deadline) != 1) {
+      *why = "no answer in time";
+      return false;
+    }
+    state = PQconnectPoll(database.handle);
+  }
+  return state == PGRES_POLLING_OK;
+}
+
+static int connect_to(int64_t deadline) {
+  char const *why = 0;
+  database.handle = begin_connecting();
+  bool begun = database.handle && PQstatus(database.handle) != CONNECTION_BAD;
+  if (begun && finish_connecting(deadline, &why)) {
+    PQsetNoticeProcessor(database.handle, ignore_notice, 0);
+    return 0;
+  }
+  sql_log(&driver, "connect", place(), why ? why : PQerrorMessage(database.handle));
+  disconnect();
+  return -1;
+}
+
+/* The next result without its rows having to be there all at once; null after the last one. */
+static bool next_result(int64_t deadline, PGresult **result) {
+  while (PQisBusy(database.handle)) {
+    if (io_wait(PQsocket(database.handle), POLLIN, deadline) != 1) {
+      sql_log(&driver, "query", place(), "no answer in time");
+      return false;
+    }
+    if (!PQconsumeInput(database.handle)) break;
+  }
+  *result = PQgetResult(database.handle);
+  return true;
+}
+
+static bool give_rows(PGresult const *result, sql_row *row, void *context) {
+  char const *columns[SQL_COLUMNS_MAX];
+  int count = PQnfields(result), rows = PQntuples(result);
+  if (count > SQL_COLUMNS_MAX) count = SQL_COLUMNS_MAX;
+  for (int r = 0; r < rows; r++) {
+    for (int c = 0; c < count; c++)
+      columns[c] = PQgetisnull(result, r, c) ? 0 : PQgetvalue(result, r, c);
+    if (!row(columns, (size_t)count, context)) return false;
+  }
+  return true;
+}
+
+/* What the server said no to.  Its details are not logged: they may hold whole rows. */
+static enum sql_outcome judge_failure(PGresult const *result) {
+  /* Appendix A of PostgreSQL's manual: character_not_in_repertoire, untranslatable_character. */
+  static char const *const no_text[] = {"22021", "22P05"};
+  char const *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  for (size_t i = 0; state && i < sizeof no_text / sizeof *no_text; i++)
+    if (!strcmp(state, no_text[i])) return SQL_NOTHING;
+  char const *why = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  sql_log(&driver, "query", place(), why ? why : PQerrorMessage(database.handle));
+  return PQstatus(database.handle) == CONNECTION_BAD ? SQL_LOST : SQL_FAILED;
+}
+
+static enum sql_outcome judge(PGresult const *result, sql_row **row, void *context) {
+  switch (PQresultStatus(result)) {
+  case PGRES_TUPLES_OK:
+  case PGRES_SINGLE_TUPLE:
+    if (*row && !give_rows(result, *row, context)) *row = 0;
+    return SQL_DONE;
+  case PGRES_COMMAND_OK: return SQL_DONE;
+  default: return judge_failure(result);
+  }
+}
+
+/* All results are read, also after a failure, so that the connection can be used again. */
+static enum sql_outcome read_results(sql_row *row, void *context, int64_t deadline) {
+  enum sql_outcome outcome = SQL_DONE;
+  for (;;) {
+    PGresult *result;
+    if (!next_result(deadline, &result)) return SQL_FAILED;
+    if (!result) return outcome;
+    if (outcome == SQL_DONE) outcome = judge(result, &row, context);
+    PQclear(result);
+  }
+}
+
+static enum sql_outcome run(char const *text, char const *const *values, size_t count, sql_row *row,
+                            void *context, int64_t deadline) {
+  if (!PQsendQueryParams(database.handle, text, (int)count, 0, values, 0, 0, 0)) {
+    sql_log(&driver, "query", place(), PQerrorMessage(database.handle));
+    return SQL_LOST;
+  }
+  PQsetSingleRowMode(database.handle);
+  return read_results(row, context, deadline);
+}
+
+static struct sql_driver const driver = {.prefix = "PGSQL",
+                                         .dialect = SQL_PGSQL,
+                                         .configure = configure,
+                                         .connect = connect_to,
+                                         .disconnect = disconnect,
+                                         .run = run};
+
+static struct sql sql;
+
+static void open_source(void) {
+  sql_open(&sql, &driver);
+}
+
+static enum source_answer look_up(struct source_query const *q, struct source_entry *e) {
+  return sql_lookup(&sql, q, e);
+}
+
+static enum source_answer enumerate(source_visit *visit, void *context) {
+  return sql_enumerate(&sql, visit, context);
+}
+
+static struct auth_result change(struct source_query const *q, struct source_entry const *e,
+                                 char const *old, char const *password) {
+  (void)e;
+  (void)old;
+  return sql_change(&sql, q, password);
+}
+
+struct source const source_pgsql = {.name = "authpgsql",
+                                    .unavailable = "database",
+                                    .open = open_source,
+                                    .lookup = look_up,
+                                    .enumerate = enumerate,
+                                    .change = change};

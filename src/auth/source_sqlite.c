@@ -1,0 +1,139 @@
+/* The source sqlite: accounts in a file of SQLite 3; see authsqlite(8). */
+#include "auth/sql.h"
+#include "base/base.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum { STEPS = 1000 }; /* of SQLite's machine between looks at the clock: some microseconds */
+
+static struct sql_driver const driver;
+
+static struct {
+  sqlite3 *handle;
+  char const *path;
+  struct stat file; /* which one it was */
+  int64_t deadline;
+} database;
+
+static void configure(void) {
+  database.path = sql_setting(&driver, "DATABASE", "");
+  if (*database.path != '/')
+    log_die(EXIT_MISUSE, "misconfigured", "variable", "SQLITE_DATABASE", "value", database.path,
+            "why", "no absolute path", (char *)0);
+}
+
+/* Whoever can write it can become anybody. */
+static int check_file(void) {
+  if (stat(database.path, &database.file) < 0) {
+    log_failure("open", database.path, "create it, or correct SQLITE_DATABASE");
+    return -1;
+  }
+  if (S_ISREG(database.file.st_mode) && !(database.file.st_mode & S_IWOTH)) return 0;
+  log_event("failed", "attempt", "open", "path", database.path, "why",
+            "it is no regular file, or everybody can write to it", "remedy",
+            "chmod o-w, and look who wrote to it", (char *)0);
+  return -1;
+}
+
+static int is_late(void *unused) {
+  (void)unused;
+  return clock_ms() > database.deadline;
+}
+
+static void disconnect(void) {
+  sqlite3_close(database.handle);
+  database.handle = 0;
+}
+
+static int connect_to(int64_t deadline) {
+  (void)deadline;
+  if (check_file() < 0) return -1;
+  if (sqlite3_open_v2(database.path, &database.handle, SQLITE_OPEN_READWRITE, 0) == SQLITE_OK) {
+    sqlite3_progress_handler(database.handle, STEPS, is_late, 0);
+    return 0;
+  }
+  sql_log(&driver, "open", database.path, sqlite3_errmsg(database.handle));
+  disconnect();
+  return -1;
+}
+
+/* Another file may have taken its place. */
+static bool is_current(void) {
+  struct stat now;
+  return !stat(database.path, &now) && now.st_ino == database.file.st_ino &&
+         now.st_dev == database.file.st_dev;
+}
+
+static bool take_row(sqlite3_stmt *statement, sql_row *row, void *context) {
+  char const *columns[SQL_COLUMNS_MAX];
+  int count = sqlite3_column_count(statement);
+  if (count > SQL_COLUMNS_MAX) count = SQL_COLUMNS_MAX;
+  for (int i = 0; i < count; i++) columns[i] = (char const *)sqlite3_column_text(statement, i);
+  return row(columns, (size_t)count, context);
+}
+
+static int step_all(sqlite3_stmt *statement, sql_row *row, void *context) {
+  int r;
+  while ((r = sqlite3_step(statement)) == SQLITE_ROW)
+    if (row && !take_row(statement, row, context)) return SQLITE_DONE;
+  return r;
+}
+
+static int execute(char const *text, char const *const *values, size_t count, sql_row *row,
+                   void *context) {
+  sqlite3_stmt *statement;
+  int r = sqlite3_prepare_v2(database.handle, text, -1, &statement, 0);
+  for (size_t i = 0; r == SQLITE_OK && i < count; i++)
+    r = sqlite3_bind_text(statement, (int)i + 1, values[i], -1, SQLITE_STATIC);
+  if (r == SQLITE_OK) r = step_all(statement, row, context);
+  if (r != SQLITE_DONE) sql_log(&driver, "query", database.path, sqlite3_errmsg(database.handle));
+  sqlite3_finalize(statement);
+  return r;
+}
+
+static enum sql_outcome run(char const *text, char const *const *values, size_t count, sql_row *row,
+                            void *context, int64_t deadline) {
+  int64_t left = deadline - clock_ms();
+  if (!is_current()) return SQL_LOST;
+  database.deadline = deadline;
+  sqlite3_busy_timeout(database.handle, left > 0 ? (int)left : 1);
+  return execute(text, values, count, row, context) == SQLITE_DONE ? SQL_DONE : SQL_FAILED;
+}
+
+static struct sql_driver const driver = {.prefix = "SQLITE",
+                                         .dialect = SQL_SQLITE,
+                                         .configure = configure,
+                                         .connect = connect_to,
+                                         .disconnect = disconnect,
+                                         .run = run};
+
+static struct sql sql;
+
+static void open_source(void) {
+  sql_open(&sql, &driver);
+}
+
+static enum source_answer look_up(struct source_query const *q, struct source_entry *e) {
+  return sql_lookup(&sql, q, e);
+}
+
+static enum source_answer enumerate(source_visit *visit, void *context) {
+  return sql_enumerate(&sql, visit, context);
+}
+
+static struct auth_result change(struct source_query const *q, struct source_entry const *e,
+                                 char const *old, char const *password) {
+  (void)e;
+  (void)old;
+  return sql_change(&sql, q, password);
+}
+
+struct source const source_sqlite = {.name = "authsqlite",
+                                     .unavailable = "database",
+                                     .open = open_source,
+                                     .lookup = look_up,
+                                     .enumerate = enumerate,
+                                     .change = change};
