@@ -21,7 +21,7 @@ ALL_CFLAGS = -std=c11 $(WARN) $(WERROR) $(CFLAGS)
 # Libraries: one directory each under src/, in the order a linker wants them.
 LIBS = store maildir message imap auth base
 # Modules whose library is not here are left out, and `make` says so.
-OPTIONAL = pgsql mysql sqlite
+OPTIONAL = pam ldap pgsql mysql sqlite
 HEADER_pam = security/pam_appl.h
 HEADER_ldap = ldap.h
 HEADER_pgsql = libpq-fe.h
@@ -43,7 +43,8 @@ STORE_TOOLS = maildirimport maildirexport maildircheck
 TOOLS = conf2env maildirmake makeuserdb userdbpw charsetd $(STORE_TOOLS)
 PROGRAMS = tlsd imaplogin imapd $(AUTH_PROGRAMS) $(TOOLS)
 
-lib_sources = $(filter-out src/auth/auth%.c $(LEFT_OUT:%=src/auth/source_%.c),$(wildcard src/$(1)/*.c))
+lib_sources = $(filter-out src/auth/auth%.c $(LEFT_OUT:%=src/auth/source_%.c) \
+  $(if $(filter ldap,$(LEFT_OUT)),src/auth/ldap_%.c),$(wildcard src/$(1)/*.c))
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 archives = $(patsubst %,$(B)/lib%.a,$(1))
 

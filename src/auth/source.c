@@ -112,7 +112,7 @@ static enum password_check check(struct source_entry const *e, char const *passw
   return e->hash ? scheme_check(password, e->hash) : PASSWORD_WRONG;
 }
 
-static struct auth_result compare(struct source_entry const *e, char const *password) {
+struct auth_result source_compare(struct source_entry const *e, char const *password) {
   if (e->refusal || !e->account.uid) return source_judge(e, false);
   if (!e->hash && !e->clear) return no_password;
   enum password_check checked = check(e, password);
@@ -139,7 +139,7 @@ struct auth_result source_verify(struct source const *s, struct source_query con
   }
   enum source_answer answer = source_lookup(s, q, e);
   if (answer == SOURCE_TEMPORARY) return unavailable(s);
-  return answer == SOURCE_FOUND ? compare(e, password) : unknown_user;
+  return answer == SOURCE_FOUND ? source_compare(e, password) : unknown_user;
 }
 
 struct auth_result source_change(struct source const *s, struct source_query const *q,

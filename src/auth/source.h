@@ -2,6 +2,7 @@
  * account; authd asks them again and again.
  *
  *   source.c           what is the same for all: asking, judging, the module made of a source
+ *   options.c, system.c  what several of them need
  *   sources.c          all sources that this build has, by name
  *   source_system.c    passwd and shadow                              (NSS: shared objects)
  *   source_userdb.c    userdb(5)
@@ -90,6 +91,8 @@ struct auth_result source_change(struct source const *, struct source_query cons
 /* The result of an entry that was found, for a proof that has been found right by other means:
  * accept, or its refusal. */
 struct auth_result source_judge(struct source_entry const *, bool proved);
+/* The judgement of a password by the hash and clear password of an entry that was found. */
+struct auth_result source_compare(struct source_entry const *, char const *password);
 /* Erases the secrets; the account stays. */
 void source_wipe(struct source_entry *);
 /* Erases everything and gives memory back: the entry is empty again. */
