@@ -17,18 +17,18 @@ as_account('mysql', 'nobody') or $> or plan skip_all => 'no account to run Maria
 
 my ($directory, $port, $password) = (Server::private("$T/my"), free_port(), 'data base');
 run_as($install, '--no-defaults', "--datadir=$directory/data", '--auth-root-authentication-method=normal', '--skip-test-db',
-    '--skip-name-resolve', '--innodb-buffer-pool-size=5M', '--innodb-log-file-size=4M')
-    or BAIL_OUT('mariadb-install-db failed: ' . slurp("$T/server.log"));
+    '--skip-name-resolve')
+    or die 'mariadb-install-db failed: ', slurp("$T/server.log");
 my $socket = "$directory/socket";
 my $server = start_server(
     sub { -S $socket && slurp("$T/server.log") =~ /ready for connections/ },
     $mariadbd, '--no-defaults', "--datadir=$directory/data", "--socket=$socket", "--port=$port", '--bind-address=127.0.0.1',
-    '--skip-name-resolve', '--innodb-buffer-pool-size=5M', '--innodb-flush-log-at-trx-commit=0', "--pid-file=$directory/pid",
+    '--skip-name-resolve', '--innodb-buffer-pool-size=16M', '--innodb-flush-log-at-trx-commit=0', "--pid-file=$directory/pid",
     '--character-set-server=utf8mb4'
-) or BAIL_OUT('MariaDB does not start: ' . slurp("$T/server.log"));
+) or die 'MariaDB does not start: ', slurp("$T/server.log");
 open my $client, '|-', 'mariadb', '--no-defaults', "--socket=$socket", '-uroot' or die;
 print $client "CREATE DATABASE mail; USE mail;\n", accounts(), "GRANT SELECT ON mail.* TO 'admin'\@'%' IDENTIFIED BY '$password';\n";
-close $client or BAIL_OUT('the client of MariaDB failed');
+close $client or die 'the client of MariaDB failed';
 
 my %server = (
     MYSQL_SERVER => '127.0.0.1', MYSQL_PORT => $port, MYSQL_USERNAME => 'admin', MYSQL_PASSWORD => $password,

@@ -18,18 +18,18 @@ as_account('postgres', 'nobody') or $> or plan skip_all => 'no account to run Po
 my ($data, $port, $password) = (Server::private("$T/pg") . '/data', free_port(), 'data base');
 write_file("$T/password", "$password\n");
 run_as($initdb, '-D', $data, '-U', 'admin', '-A', 'scram-sha-256', '--pwfile', "$T/password", '-N', '-E', 'UTF8',
-    '--locale=C') or BAIL_OUT('initdb failed: ' . slurp("$T/server.log"));
+    '--locale=C') or die 'initdb failed: ', slurp("$T/server.log");
 my @start = (
     sub { -S "$T/pg/.s.PGSQL.$port" && slurp("$T/server.log") =~ /ready to accept connections/ },
     $postgres, '-D', $data, '-F', '-k', "$T/pg", '-p', $port, '-c', 'listen_addresses=127.0.0.1', '-c', 'shared_buffers=1MB',
     '-c', 'max_connections=10', '-c', 'autovacuum=off'
 );
-my $server = start_server(@start) or BAIL_OUT('PostgreSQL does not start: ' . slurp("$T/server.log"));
+my $server = start_server(@start) or die 'PostgreSQL does not start: ', slurp("$T/server.log");
 {
     local $ENV{PGPASSWORD} = $password;
     open my $psql, '|-', 'psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-h', '127.0.0.1', '-p', $port, '-U', 'admin', 'postgres' or die;
     print $psql accounts();
-    close $psql or BAIL_OUT('psql failed');
+    close $psql or die 'psql failed';
 }
 my %server = (PGSQL_CONNECTION => "host=127.0.0.1 port=$port user=admin password='$password'", PGSQL_DATABASE => 'postgres');
 questions('authpgsql', 'PGSQL', "local_part || '\@' || domain_name", %server);
