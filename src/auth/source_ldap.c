@@ -96,16 +96,20 @@ static void take_home(struct source_entry *e, LDAP *from, LDAPMessage *entry) {
   free(home);
 }
 
-/* LDAP compares without letter case: the account's name is as the directory writes it. */
+/* LDAP compares without letter case and outer blanks: the account's name is as the directory has
+ * it, the value that the client meant or else the first. */
 static void take_name(struct source_entry *e, LDAP *from, LDAPMessage *entry, char const *name) {
   struct berval **values = ldap_get_values_len(from, entry, settings.mail);
-  for (size_t i = 0; values && values[i] && !e->account.user; i++) {
-    size_t size = values[i]->bv_len;
-    char *value = strndup(values[i]->bv_val, size);
-    if (value && !strcasecmp(value, name)) e->account.user = source_keep(e, value);
+  char *first = ldap_server_value(from, entry, settings.mail);
+  bool same = false;
+  for (size_t i = 0; values && values[i] && !same; i++) {
+    char *value = strndup(values[i]->bv_val, values[i]->bv_len);
+    same = value && !strcasecmp(value, name);
+    if (same) e->account.user = source_keep(e, value);
     free(value);
   }
-  if (!e->account.user) e->account.user = source_keep(e, name);
+  if (!same) e->account.user = source_keep(e, first ? first : name);
+  free(first);
   ldap_value_free_len(values);
 }
 

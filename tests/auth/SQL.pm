@@ -40,10 +40,11 @@ sub accounts {
         INSERT INTO popbox VALUES ('twin', 'example.com', '$hash');\n";
 }
 
-# accept, or the reason of the last log line.
+# accept, or the reason of the last log line.  The module may be a list of words that run it.
 sub verdict {
     my ($module, $user, $password, %env) = @_;
-    my $r = run_module(["$BIN/$module", "$T/program"], input => "$user\0$password\0x\0", env => \%env);
+    my @words = ref $module ? @$module : "$BIN/$module";
+    my $r = run_module([@words, "$T/program"], input => "$user\0$password\0x\0", env => \%env);
     return ('accept', $r) if seen($r, 'name') eq 'program';
     return ($r->{log} =~ /reason=(\S+)\n\z/ ? $1 : "no verdict: $r->{log}", $r);
 }
