@@ -182,10 +182,15 @@ bool userdb_line(char const **next, char const *end, char const **line, size_t *
 /* The name to build a cdb under, beside the one it will replace; from malloc, null if there is no
  * memory. */
 char *userdb_temporary(char const *cdb);
-/* Compiles `text` into the file `cdb`, mode 0600, and syncs it; a leftover of that name is removed.
- * Bad lines are logged as lines of `source`.  Returns 0, 1 if there were any, -1 with errno; cdb is
- * removed on failure. */
-int userdb_build(char const *text, size_t size, char const *source, char const *cdb);
+struct userdb_text {
+  char const *text;
+  size_t size;
+  char const *source; /* for messages */
+};
+/* Compiles texts, as if they were one, into the file `cdb`, mode 0600, and syncs it; a leftover of
+ * that name is removed.  Bad lines are logged.  Returns 0, 1 if there were any, -1 with errno; cdb
+ * is removed on failure. */
+int userdb_build(struct userdb_text const *, size_t count, char const *cdb);
 /* Puts a built file in the place of `cdb`, durably. */
 int userdb_install(char const *built, char const *cdb);
 

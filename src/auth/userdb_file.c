@@ -92,17 +92,45 @@ static void log_bad_line(char const *source, size_t number, char const *problem)
 }
 
 /* Looks at every line even after a bad one, so that an administrator sees them all at once. */
-static int add_lines(struct cdb_make *make, char const *text, size_t size, char const *source) {
+static int each_line(struct cdb_make *make, struct userdb_text const *t,
+                     char const *(*look)(struct cdb_make *, char const *, size_t)) {
   char const *line;
   size_t line_size, number = 0;
   int result = 0;
-  for (char const *next = text; userdb_line(&next, text + size, &line, &line_size);) {
-    char const *problem = line_size ? add_line(make, line, line_size) : 0;
+  for (char const *next = t->text; userdb_line(&next, t->text + t->size, &line, &line_size);) {
+    char const *problem = line_size ? look(make, line, line_size) : 0;
     number++;
     if (!problem) continue;
     if (!*problem) return -1;
-    log_bad_line(source, number, problem);
+    log_bad_line(t->source, number, problem);
     result = 1;
+  }
+  return result;
+}
+
+/* Once all users are there: whom an alias names. */
+static char const *check_target(struct cdb_make *make, char const *line, size_t size) {
+  static char const field[] = "\talias=";
+  char const *tab = memchr(line, '\t', size), *end = line + size;
+  if (!tab || *line == '#' || (size_t)(end - tab) < sizeof field ||
+      memcmp(tab, field, sizeof field - 1))
+    return 0;
+  char const *name = tab + sizeof field - 1;
+  if (*(end - 1) == '|') end--;
+  errno = EIO;
+  int found = cdb_make_exists(make, name, (unsigned)(end - name));
+  return found > 0 ? 0 : found ? "" : "an alias of nobody";
+}
+
+static int add_texts(struct cdb_make *make, struct userdb_text const *texts, size_t count) {
+  int result = 0;
+  for (size_t i = 0; i < count && result >= 0; i++) {
+    int r = each_line(make, &texts[i], add_line);
+    if (r) result = r;
+  }
+  for (size_t i = 0; i < count && !result; i++) {
+    int r = each_line(make, &texts[i], check_target);
+    if (r) result = r;
   }
   return result;
 }
@@ -114,14 +142,14 @@ char *userdb_temporary(char const *cdb) {
   return name;
 }
 
-int userdb_build(char const *text, size_t size, char const *source, char const *cdb) {
+int userdb_build(struct userdb_text const *texts, size_t count, char const *cdb) {
   struct cdb_make make;
   unlink(cdb);
   int fd = open(cdb, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return -1;
   int r = cdb_make_start(&make, fd);
   if (!r) {
-    r = add_lines(&make, text, size, source);
+    r = add_texts(&make, texts, count);
     int saved = errno;
     int finished = cdb_make_finish(&make); /* also gives its memory back */
     if (!r) r = finished;

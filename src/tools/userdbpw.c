@@ -244,7 +244,8 @@ static void store(struct job const *j, struct stat const *old, char const *text,
   char cdb[PATH_MAX + sizeof ".cdb"];
   snprintf(cdb, sizeof cdb, "%s.cdb", j->path);
   char *temporary = access(cdb, F_OK) ? 0 : userdb_temporary(cdb);
-  int built = temporary ? userdb_build(text, size, j->path, temporary) : 0;
+  struct userdb_text whole = {text, size, j->path};
+  int built = temporary ? userdb_build(&whole, 1, temporary) : 0;
   if (built > 0) die_refused(j, "other lines of the text are wrong", "correct them first");
   if (built < 0) log_die_failure(EXIT_TEMPORARY, "write", temporary, 0);
   replace_text(j, old, text, size);

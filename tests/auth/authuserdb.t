@@ -37,6 +37,12 @@ emptyimap\t$account|systempw=$system|imappw=
 nothing\t$account
 locked\t$account|systempw=!$system
 starred\t$account|systempw=*
+sha\t$account|systempw={SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=
+alias\talias=full
+full\t$account|systempw=$system|mail=Mail|quota=1000S|options=a=1,b=2|gecos=Full
+disabled\t$account|systempw=$system|disabled
+enabled\t$account|systempw=$system|disabled=0
+noimap\t$account|systempw=$system|options=disableimap=1
 ann\@example.com\t$account|systempw=$system|hmac-md5pw=0123|gecos=Ann of Example|flag
 END
 userdb($text);
@@ -60,6 +66,15 @@ is verdict('ann', 'system'), 'unknown-user', 'the name is the whole name';
 is verdict('ANN@example.com', 'system'), 'unknown-user', 'as it is written';
 is verdict('x' x 3000, 'system'), 'unknown-user', 'a long name';
 is verdict('both', 'x' x 600), 'wrong-password', 'a password longer than crypt takes';
+
+is verdict('sha', 'secret'), 'accept', 'a hash of another scheme';
+is verdict('disabled', 'system'), 'disabled', 'a disabled account';
+is verdict('enabled', 'system'), 'accept', 'one that is not';
+is verdict('noimap', 'system'), 'disabled', 'disabled for IMAP';
+is verdict('noimap', 'system', AUTHSERVICE => 'pop3'), 'accept', 'only';
+my $r = run_module(["$BIN/authuserdb", "$T/program"], input => "alias\0system\0x\0", env => { DEFAULTOPTIONS => 'b=3,c=4' });
+is seen($r, 'env') =~ s/.*?((?:MAILDIR|MAILDIRQUOTA|OPTIONS|USER)=[^|]*)/$1|/gr =~ s/\|[^|]*\z//r,
+    'MAILDIR=Mail|MAILDIRQUOTA=1000S|OPTIONS=a=1,b=2,c=4|USER=full', 'an alias: the account, its maildir, quota and options';
 
 # Databases
 is verdict('both', 'imap', USERDB => "$T/none"), 'userdb', 'no database: temporary';
@@ -103,6 +118,8 @@ is raw_verdict("uid=-1|gid=$GID|home=/|systempw=$system"), 'userdb', 'a negative
 is raw_verdict("uid=$UID|home=/|systempw=$system"), 'userdb', 'no gid';
 is raw_verdict("uid=$UID|gid=$GID|home=etc|systempw=$system"), 'userdb', 'a relative home';
 is raw_verdict("uid=$UID|$account|systempw=$system"), 'userdb', 'a field twice';
+is raw_verdict('alias=nobody'), 'userdb', 'an alias of nobody';
+is raw_verdict('alias=joe'), 'userdb', 'an alias of an alias';
 is raw_verdict("$account|systempw=$system|x=\n"), 'userdb', 'a control character';
 is raw_verdict("$account|systempw=$system|" . 'x' x 5000), 'userdb', 'a record larger than any';
 is raw_verdict(join '|', $account, map { "f$_=1" } 1 .. 100), 'userdb', 'more fields than any';

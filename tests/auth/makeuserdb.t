@@ -80,9 +80,32 @@ is $? 100 'three words: usage'
 makeuserdb none users.cdb 2>log
 is $? 111 'no text'
 like "$(cat log)" 'failed attempt=.* path=none why="No such file' 'which is said'
-makeuserdb . users.cdb 2>log
-is $? 111 'a directory'
-like "$(cat log)" 'path=\. why="Is a directory"' 'which is said'
+
+# A directory, as Courier has it.
+mkdir -p tree/more
+printf 'ann\tuid=1|gid=1|home=/x\n' >tree/b
+printf 'joe\tuid=1|gid=1|home=/x\n' >tree/more/a
+printf 'nonsense\n' >tree/.lock.b
+makeuserdb tree tree.cdb 2>log
+is $? 0 'a directory of texts'
+ok "$(grep -q 'annuid=1' tree.cdb && grep -q 'joeuid=1' tree.cdb; echo $?)" 'all of them'
+printf 'ann\tuid=2|gid=1|home=/x\n' >tree/more/c
+makeuserdb tree tree.cdb 2>log
+is $? 1 'the same user in two of them'
+like "$(cat log)" 'file=tree/more/c line=1 why=".*already' 'which is said'
+rm tree/more/c
+ln -s .. tree/more/loop
+makeuserdb tree tree.cdb 2>log
+is $? 1 'a loop of links'
+like "$(cat log)" 'nested too deep' 'which is said'
+
+refused "joe${tab}alias=nobody" 'alias of nobody' 'an alias of nobody'
+refused "joe${tab}alias=ann|uid=1" 'no other fields' 'an alias with fields of its own'
+refused "joe${tab}alias=" 'names nobody' 'an empty alias'
+refused "joe${tab}uid=1|gid=1|home=/x|pop3pw=secret" 'userdbpw' 'a password in the clear for another service'
+compile "joe${tab}alias=ann
+ann${tab}uid=1|gid=1|home=/x|disabled|systempw={SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="
+is "$code" 0 'an alias before its account, a disabled account, a hash of another scheme'
 makeuserdb users nowhere/users.cdb 2>log
 is $? 111 'no place for the database'
 like "$(cat log)" 'path=nowhere/users.cdb' 'which is said'
