@@ -5,7 +5,9 @@
 #include <string.h>
 
 static struct source const *const sources[] = {
-    &source_passwd, &source_shadow, &source_userdb,
+    &source_passwd,
+    &source_shadow,
+    &source_userdb,
 #ifdef WITH_PAM
     &source_pam,
 #endif
@@ -21,10 +23,11 @@ static struct source const *const sources[] = {
 #ifdef WITH_SQLITE
     &source_sqlite,
 #endif
+    0,
 };
 
 struct source const *source_by_name(char const *module) {
-  for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
-    if (!strcmp(sources[i]->name, module)) return sources[i];
-  return 0;
+  struct source const *const *s = sources;
+  while (*s && strcmp((*s)->name, module) != 0) s++;
+  return *s;
 }
