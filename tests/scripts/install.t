@@ -20,10 +20,10 @@ is $? 100 'wrong usage exits 100'
 
 # PREFIX is compiled in, so what was built for another one must not be installed.
 for prefix in /usr/local/chainmail /opt/mail /opt/mail; do
-  out=$(env -u MAKEFLAGS -u MAKELEVEL make B="$T/b" PREFIX=$prefix "$T/b/src/auth/authuserdb.o" 2>&1)
+  out=$(env -u MAKEFLAGS -u MAKELEVEL make B="$T/b" PREFIX=$prefix "$T/b/src/auth/source_userdb.o" 2>&1)
   is $? 0 "compiled for $prefix"
 done
-grep -q /opt/mail/conf/userdb.cdb "$T/b/src/auth/authuserdb.o"
+grep -q /opt/mail/conf/userdb.cdb "$T/b/src/auth/source_userdb.o"
 ok $? 'another PREFIX compiles anew'
 is "$out" '' 'and the same one does not'
 done_testing
