@@ -2,6 +2,7 @@
  *
  *   run.c          a module's whole life: read, verify, pass the verdict on
  *   credentials.c  descriptor 3
+ *   dialogue.c     asking the client for more
  *   chain.c        the words after a module's name, and the way back to imaplogin
  *   account.c      becoming the user and handing the connection to the last program
  *   environment.c  what the last program's environment holds
@@ -24,10 +25,13 @@
 
 /* ---- what a module is ---- */
 
+struct auth_dialogue;
+
 /* What the client sent.  All but the user is wiped once the verdict is known. */
 struct auth_credentials {
   char const *mechanism; /* AUTHMECH; null for a password */
-  char const *user;      /* never empty; an account may point to it */
+  char const *user;      /* empty only with mechanisms whose message names the user; an account may
+                            point to it */
   union {
     char const *password;  /* without a mechanism */
     char const *challenge; /* with one */
@@ -36,7 +40,8 @@ struct auth_credentials {
     char const *timestamp; /* decimal seconds */
     char const *response;
   };
-  char const *authzid; /* who the client wants to act as; null if nobody else */
+  char const *authzid;            /* who the client wants to act as; null if nobody else */
+  struct auth_dialogue *dialogue; /* for auth_ask */
 };
 
 /* Whom the session belongs to.  Memory is the module's and lives until exec. */
@@ -71,7 +76,8 @@ struct auth_module {
   char const *const *mechanisms;
   bool no_passwords; /* it knows mechanisms only */
   bool authzid;      /* it can tell whether a user may act as another */
-  /* On AUTH_ACCEPT the account is filled; its members are null before. */
+  /* On AUTH_ACCEPT the account is filled; its members are null before.  With credentials that name
+   * no user, account->user is whom the client claims to be, whatever the verdict: for the log. */
   struct auth_result (*verify)(struct auth_credentials const *, struct auth_account *);
 };
 
@@ -95,6 +101,18 @@ bool credentials_parse(struct credentials_buffer const *, bool more, struct auth
 /* A fresh pipe on descriptor 3 that holds them. */
 int credentials_pass(struct credentials_buffer const *);
 void credentials_wipe(struct credentials_buffer *);
+
+/* ---- dialogue.c ---- */
+enum { DIALOGUE_MAX = 3400 }; /* of a question and of its answer, as imaplogin's parser has it */
+struct auth_dialogue {
+  int socket; /* to the parser; -1: nobody can be asked */
+  bool begun; /* from now on the module accepts, refuses or fails; it no longer declines */
+};
+/* Sends the client `size` bytes, at most DIALOGUE_MAX, and waits for its answer, which is put into
+ * `response` with a NUL behind it and has none within.  Returns null, or why there is no answer, as
+ * a reason for AUTH_REFUSE. */
+char const *auth_ask(struct auth_dialogue *, char const *question, size_t size,
+                     char response[DIALOGUE_MAX + 1]);
 
 /* ---- chain.c ---- */
 struct chain {

@@ -15,11 +15,18 @@ struct run {
   struct credentials_buffer buffer;
   struct auth_credentials credentials;
   char user[CREDENTIALS_MAX]; /* outlives the rest, which is wiped */
+  struct auth_dialogue dialogue;
   struct auth_account account;
 };
 
+/* Whom the credentials name, or whom the module has found in them; null: nobody. */
+static char const *claimed_user(struct run const *r) {
+  char const *user = r->credentials.user;
+  return user && !*user ? r->account.user : user;
+}
+
 static void log_verdict(struct run const *r, char const *event, char const *reason) {
-  log_event(event, "user", r->credentials.user, "ip", getenv("TCPREMOTEIP"), "reason", reason,
+  log_event(event, "user", claimed_user(r), "ip", getenv("TCPREMOTEIP"), "reason", reason,
             (char *)0);
 }
 
@@ -28,8 +35,21 @@ static void set_verdict(char const *verdict) {
     log_die_failure(EXIT_TEMPORARY, "set IMAPLOGIN_VERDICT", 0, "raise the memory limit");
 }
 
+/* For imaplogin's own line in the log, which fails without harm. */
+static void tell_user(struct run const *r) {
+  char const *user = claimed_user(r);
+  if (user && user != r->credentials.user) setenv("IMAPLOGIN_USER", user, 1);
+}
+
+static noreturn void go_back(struct run *r) {
+  tell_user(r);
+  credentials_wipe(&r->buffer);
+  chain_return(&r->chain);
+}
+
 /* The credentials are on their way to the next module and no longer here. */
 static noreturn void pass_on(struct run *r) {
+  tell_user(r);
   bool to_module = r->chain.next < r->chain.program;
   int failed = to_module ? credentials_pass(&r->buffer) : 0;
   int saved = errno;
@@ -55,16 +75,16 @@ static noreturn void decline(struct run *r, char const *reason) {
 
 static noreturn void refuse(struct run *r, char const *reason) {
   log_verdict(r, "refused", reason);
-  credentials_wipe(&r->buffer);
   if (!r->chain.imaplogin) _Exit(EXIT_REFUSED);
   set_verdict("refused");
-  chain_return(&r->chain);
+  go_back(r);
 }
 
 static noreturn void postpone(struct run *r, char const *reason) {
   log_verdict(r, "unavailable", reason);
   if (!r->chain.imaplogin) _Exit(EXIT_TEMPORARY);
   set_verdict("temporary");
+  if (r->dialogue.begun) go_back(r); /* no other module can begin one */
   pass_on(r);
 }
 
@@ -78,11 +98,10 @@ static void (*const conclusions[])(struct run *, char const *reason) = {
 
 /* What cannot be read cannot be passed on either: no other module is asked. */
 static noreturn void die_credentials(struct run *r, char const *reason) {
-  credentials_wipe(&r->buffer);
   log_event("unavailable", "ip", getenv("TCPREMOTEIP"), "reason", reason, (char *)0);
   if (!r->chain.imaplogin) _Exit(EXIT_CHECKPASSWORD_MISUSE);
   set_verdict("temporary");
-  chain_return(&r->chain);
+  go_back(r);
 }
 
 static noreturn void die_usage(struct run const *r) {
@@ -130,11 +149,14 @@ noreturn void auth_run(int argc, char **argv, struct auth_module const *module) 
   r.credentials.mechanism = getenv("AUTHMECH");
   if (!knows_mechanism(module, r.credentials.mechanism)) decline_unread(&r);
   read_credentials(&r);
+  r.dialogue.socket = r.chain.socket;
+  r.credentials.dialogue = &r.dialogue;
   struct auth_result result = {AUTH_DECLINE, "unknown-user"};
   if (r.credentials.authzid && !module->authzid)
     result.reason = "authorization-identity";
-  else if (*r.credentials.user)
+  else if (*r.credentials.user || r.credentials.mechanism)
     result = module->verify(&r.credentials, &r.account);
+  if (r.dialogue.begun && result.verdict == AUTH_DECLINE) result.verdict = AUTH_REFUSE;
   conclusions[result.verdict](&r, result.reason);
   abort();
 }

@@ -217,8 +217,8 @@ ssize_t base64_decode(char const *in, size_t size, char *out);
 size_t base64_encode(void const *in, size_t size, char *out);
 
 /* ---- tlsfacts.c: UCSPI-TLS, strings NAME=value NUL, ended by an empty one; see doc/chain.md ----
- * Believed are SSL_PROTOCOL, SSL_CIPHER, SSL_TLS_SNI_SERVERNAME, SSL_PEER_* and SSL_ERROR, where
- * short and printable; others are passed over. */
+ * Believed are SSL_PROTOCOL, SSL_CIPHER, SSL_TLS_SNI_SERVERNAME, SSL_SERVER_END_POINT, SSL_PEER_*
+ * and SSL_ERROR, where short and printable; others are passed over. */
 enum { FACT_MAX = 256, FACTS_MAX = 8192 };
 struct tls_facts {
   char text[FACTS_MAX];
@@ -237,6 +237,10 @@ char const *tls_facts_get(struct tls_facts const *, char const *name);
 int tls_facts_export(struct tls_facts const *);
 /* Takes everything of that kind out of the environment. */
 void tls_facts_unset(void);
+/* Whom the client's certificate names, by the environment: the value of the attribute of its
+ * subject that TLS_EXTERNAL names (`CN`, `emailaddress`).  Null without a certificate that the TLS
+ * side has verified, without that attribute, or without TLS_EXTERNAL. */
+char const *tls_peer_identity(void);
 
 /* ---- slots.c ---- */
 /* Takes one of `max` places of this address in the file at path, creating it if it is missing.

@@ -9,7 +9,7 @@
 
 /* A name that ends in `*` stands for all that begin so. */
 static char const *const names[] = {"SSL_PROTOCOL", "SSL_CIPHER", "SSL_TLS_SNI_SERVERNAME",
-                                    "SSL_PEER_*"};
+                                    "SSL_SERVER_END_POINT", "SSL_PEER_*"};
 static char const error_name[] = "SSL_ERROR";
 
 /* If the string is NAME=value, the value. */
@@ -128,4 +128,20 @@ void tls_facts_unset(void) {
   for (char **e = environ; *e; e++)
     if (!is_fact(*e)) *kept++ = *e;
   *kept = 0;
+}
+
+/* Attributes are letters, as X.500 has them. */
+static char to_upper(char c) {
+  return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+char const *tls_peer_identity(void) {
+  char name[64] = "SSL_PEER_CERT_SUBJECT_";
+  char const *attribute = getenv("TLS_EXTERNAL");
+  size_t n = strlen(name);
+  if (!attribute || !*attribute || strlen(attribute) >= sizeof name - n) return 0;
+  for (; *attribute; attribute++) name[n++] = to_upper(*attribute);
+  name[n] = 0;
+  char const *value = getenv(name);
+  return value && *value ? value : 0;
 }

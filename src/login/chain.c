@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum { CREDENTIALS_FD = 3, CREDENTIALS_SIZE_MAX = 4000 };
-_Static_assert(USER_SIZE_MAX + PASSWORD_SIZE_MAX + 21 + 3 <= CREDENTIALS_SIZE_MAX,
+_Static_assert(USER_SIZE_MAX + PASSWORD_SIZE_MAX + CHALLENGE_SIZE_MAX + 3 <= CREDENTIALS_SIZE_MAX,
                "what doc/chain.md promises about descriptor 3");
 _Static_assert(CREDENTIALS_SIZE_MAX <= _POSIX_PIPE_BUF * 8, "a pipe takes it without a reader");
 
@@ -58,13 +58,14 @@ static int pipe_to_three(int *writer) {
   return 0;
 }
 
-int chain_offer(struct credentials const *c, int64_t timestamp) {
+int chain_offer(struct credentials const *c, char const *challenge, int64_t timestamp) {
   char text[CREDENTIALS_SIZE_MAX], decimal[21], *p = text;
   int writer;
   if (pipe_to_three(&writer) < 0) return -1;
   p = put(p, c->user);
+  if (methods[c->method].mechanism) p = put(p, challenge);
   p = put(p, c->password);
-  p = put(p, log_number(decimal, (uint64_t)timestamp));
+  if (!methods[c->method].mechanism) p = put(p, log_number(decimal, (uint64_t)timestamp));
   int r = io_write_all(writer, text, (size_t)(p - text), -1);
   int saved = errno;
   explicit_bzero(text, sizeof text);

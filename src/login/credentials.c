@@ -1,6 +1,6 @@
 /* The parser's message that holds a login: the byte ASK_LOGIN, the method's number, then tag, user,
- * password and authorization identity, each ended by a NUL.  What comes out of credentials_unpack
- * is well formed whoever wrote the message. */
+ * password (or a mechanism's response) and authorization identity, each ended by a NUL.  What comes
+ * out of credentials_unpack is well formed whoever wrote the message. */
 #include "login/login.h"
 
 #include <string.h>
@@ -50,11 +50,17 @@ static bool get(struct rest *r, char *out, size_t max) {
   return true;
 }
 
+/* A method whose message has no place for a user, or for a secret, has sent none. */
+static bool suits_method(struct credentials const *c) {
+  struct method_facts const *m = &methods[c->method];
+  return (m->user || !*c->user) && (m->secret || !*c->password);
+}
+
 bool credentials_unpack(char const *buf, size_t size, struct credentials *c) {
   if (size < 2 || buf[0] != ASK_LOGIN || (unsigned char)buf[1] >= METHOD_COUNT) return false;
   struct rest r = {buf + 2, size - 2};
   c->method = (enum method)(unsigned char)buf[1];
   return get(&r, c->tag, TAG_SIZE_MAX) && get(&r, c->user, USER_SIZE_MAX) &&
          get(&r, c->password, PASSWORD_SIZE_MAX) && get(&r, c->authzid, AUTHZID_SIZE_MAX) &&
-         !r.left && tag_is_valid(c->tag);
+         !r.left && tag_is_valid(c->tag) && suits_method(c);
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,6 +30,7 @@ struct keeper {
   struct ucspitls tls;
   struct login_state state;
   struct credentials credentials;
+  char challenge[CHALLENGE_SIZE_MAX + 1]; /* told to the parser, good for one login; or empty */
   int64_t deadline;
   uint32_t failures_max;
   int64_t delay_ms, handshake_ms;
@@ -66,6 +68,12 @@ static void renew_deadline(struct keeper *k) {
 
 /* ---- outcomes ---- */
 
+/* Where the client's message named nobody, a module may have found out whom it means. */
+static char const *claimed_user(struct keeper const *k) {
+  char const *found = getenv("IMAPLOGIN_USER");
+  return *k->state.user || !found ? k->state.user : found;
+}
+
 static void pause_until(struct keeper *k, int64_t step) {
   if (wait_until(failure_boundary(k->state.received, clock_ms(), step), k->parser)) return;
   tell(k, TELL_QUIT);
@@ -73,7 +81,7 @@ static void pause_until(struct keeper *k, int64_t step) {
 }
 
 static void settle_temporary(struct keeper *k) {
-  log_event("login-unavailable", "user", k->state.user, "ip", k->ip, "method",
+  log_event("login-unavailable", "user", claimed_user(k), "ip", k->ip, "method",
             methods[k->state.method].name, "remedy", "see the modules' lines above", (char *)0);
   pause_until(k, failure_step(k->delay_ms, 1));
   tell(k, TELL_TEMPORARY);
@@ -82,7 +90,7 @@ static void settle_temporary(struct keeper *k) {
 static void settle_denied(struct keeper *k, char const *verdict) {
   char failures[21];
   k->state.failures++;
-  log_event("login-failed", "user", k->state.user, "ip", k->ip, "method",
+  log_event("login-failed", "user", claimed_user(k), "ip", k->ip, "method",
             methods[k->state.method].name, "failures", log_number(failures, k->state.failures),
             "verdict", verdict, (char *)0);
   pause_until(k, failure_step(k->delay_ms, k->state.failures));
@@ -169,7 +177,25 @@ static void take_tls(struct keeper *k, char const *message, size_t size) {
   log_event("tls", "ip", k->ip, "protocol", getenv("SSL_PROTOCOL"), "cipher", getenv("SSL_CIPHER"),
             "sni", getenv("SSL_TLS_SNI_SERVERNAME"), (char *)0);
   renew_deadline(k);
-  tell(k, TELL_TLS);
+  k->config.methods = methods_offered(k->argv, true);
+  char told[1 + sizeof k->config.methods] = {TELL_TLS};
+  memcpy(told + 1, &k->config.methods, sizeof k->config.methods);
+  send(k->parser, told, sizeof told, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* RFC 2195: of the form of a message id, and never the same again. */
+static void take_challenge(struct keeper *k, char const *message, size_t size) {
+  unsigned char random[16];
+  char hex[2 * sizeof random + 1], seconds[21], told[1 + CHALLENGE_SIZE_MAX + 1];
+  (void)message;
+  (void)size;
+  if (getentropy(random, sizeof random) < 0)
+    log_die_failure(EXIT_TEMPORARY, "getentropy", 0, "the kernel must offer getrandom(2)");
+  for (size_t i = 0; i < sizeof random; i++) snprintf(hex + 2 * i, 3, "%02x", random[i]);
+  snprintf(k->challenge, sizeof k->challenge, "<%s.%s@chainmail>", hex,
+           log_number(seconds, (uint64_t)time(0)));
+  int n = snprintf(told, sizeof told, "%c%s", TELL_CHALLENGE, k->challenge);
+  send(k->parser, told, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* ---- into the modules ---- */
@@ -181,16 +207,18 @@ static bool export_or_unset(char const *name, char const *value) {
 static bool export_all(struct keeper *k) {
   char state[STATE_TEXT_SIZE], fd[21];
   struct credentials const *c = &k->credentials;
+  struct method_facts const *method = &methods[c->method];
   state_format(&k->state, state);
   char *words = chain_netstrings(k->argv);
   bool good = words && export_or_unset("IMAPLOGIN", k->argv[0]) &&
               export_or_unset("IMAPLOGIN_ARGV", words) &&
               export_or_unset("IMAPLOGIN_FD", log_number(fd, (uint64_t)k->parser)) &&
               export_or_unset("IMAPLOGIN_STATE", state) &&
-              export_or_unset("IMAPLOGIN_VERDICT", 0) && export_or_unset("IMAPLOGINTAG", c->tag) &&
-              export_or_unset("IMAPLOGIN_COMMAND", methods[c->method].command) &&
+              export_or_unset("IMAPLOGIN_VERDICT", 0) && export_or_unset("IMAPLOGIN_USER", 0) &&
+              export_or_unset("IMAPLOGINTAG", c->tag) &&
+              export_or_unset("IMAPLOGIN_COMMAND", method->command) &&
               export_or_unset("AUTHSERVICE", "imap") &&
-              export_or_unset("AUTHMECH", methods[c->method].authmech) &&
+              export_or_unset("AUTHMECH", method->mechanism ? method->name : 0) &&
               export_or_unset("AUTHZID", c->authzid);
   free(words);
   return good;
@@ -209,10 +237,11 @@ static void execute_modules(struct keeper const *k) {
 static void become_module(struct keeper *k) {
   if (!export_all(k))
     log_die_failure(EXIT_TEMPORARY, "set the environment", 0, "raise the memory limit");
-  if (chain_offer(&k->credentials, time(0)) < 0)
+  if (chain_offer(&k->credentials, k->challenge, time(0)) < 0)
     log_die_failure(EXIT_TEMPORARY, "write the credentials", "descriptor 3",
                     "raise the limit on open files");
   explicit_bzero(&k->credentials, sizeof k->credentials);
+  explicit_bzero(k->challenge, sizeof k->challenge);
   if (fd_close_on_exec(k->parser, false) < 0)
     log_die_failure(EXIT_TEMPORARY, "pass on the parser's socket", 0, 0);
   execute_modules(k);
@@ -230,12 +259,15 @@ static void take_login(struct keeper *k, char const *message, size_t size) {
   k->state.received = clock_ms();
   k->state.method = c->method;
   memcpy(k->state.user, c->user, sizeof c->user);
+  struct method_facts const *method = &methods[c->method];
+  if (method->challenged && !*k->challenge) end_violation(k, "no challenge");
   /* To some directories a login without a password is an anonymous one, and succeeds. */
-  if (*c->user && *c->password) {
+  if ((*c->user || !method->user) && (*c->password || !method->secret)) {
     become_module(k);
     return;
   }
   explicit_bzero(c, sizeof *c);
+  explicit_bzero(k->challenge, sizeof k->challenge);
   settle(k, 0);
 }
 
@@ -250,6 +282,7 @@ static struct request {
     {ASK_FAILED, 2 + sizeof(int), 2 + sizeof(int), take_failed},
     {ASK_LOGIN, 2, MESSAGE_SIZE_MAX, take_login},
     {ASK_TLS, 1, 1, take_tls},
+    {ASK_CHALLENGE, 1, 1, take_challenge},
     {ASK_LEAVE, 2, 2, take_leave},
 };
 
@@ -308,7 +341,6 @@ static void read_settings(struct keeper *k) {
   k->delay_ms = (int64_t)setting_number("IMAP_LOGIN_DELAY", 2, 0, 30) * 1000;
   k->handshake_ms = (int64_t)setting_number("TLS_HANDSHAKE_TIMEOUT", 30, 1, 3600) * 1000;
   k->config.tls_required = setting_switch("IMAP_TLS_REQUIRED", false);
-  k->config.methods = methods_of_chain(k->argv);
   k->config.confine = !geteuid();
   if (k->config.confine) {
     k->config.uid = needed_id("UID");
@@ -323,6 +355,7 @@ static void look_at_tls(struct keeper *k) {
   k->config.starttls = k->tls.control >= 0;
   if (k->config.starttls) tls_facts_unset(); /* of some other connection's TLS */
   k->config.tls = !k->config.starttls && getenv("SSL_PROTOCOL");
+  k->config.methods = methods_offered(k->argv, k->config.tls);
   for (int fd = STDERR_FD + 1; fd < PRIVATE_FD; fd++)
     if (fd != k->parser) close(fd);
 }

@@ -4,7 +4,8 @@
  *
  *   imaplogin.c    which of the two this process is
  *   keeper.c       the keeper: what must survive a broken parser
- *   parser.c       the parser: the dialogue before login
+ *   parser.c       the parser: the dialogue before login (parser.h: its state)
+ *   authenticate.c the parser's logins, and the questions of modules
  *   confine.c      the parser's cage
  *   spawn.c        how the keeper starts the parser
  *   exact.c        taking one command, and not a byte more, off the connection
@@ -25,12 +26,15 @@
 
 #include "imap/imap.h"
 
-/* Bounds of what a stranger may send; together below the 4,000 bytes of descriptor 3. */
+/* Bounds of what a stranger may send; together below the 4,000 bytes of descriptor 3.  The response
+ * of a mechanism takes the place of the password. */
 enum {
   TAG_SIZE_MAX = 100,
   USER_SIZE_MAX = 512, /* a mail address has 254 */
   PASSWORD_SIZE_MAX = 3400,
   AUTHZID_SIZE_MAX = 512,
+  CHALLENGE_SIZE_MAX = 80,               /* <32 digits.20 digits@chainmail> */
+  DIALOGUE_SIZE_MAX = PASSWORD_SIZE_MAX, /* of a module's question and of the answer */
   MESSAGE_SIZE_MAX =
       2 + TAG_SIZE_MAX + 1 + USER_SIZE_MAX + 1 + PASSWORD_SIZE_MAX + 1 + AUTHZID_SIZE_MAX + 1,
 };
@@ -43,17 +47,28 @@ enum {
   TELL_DENIED = 'D',      /* wrong; the client may try again */
   TELL_DENIED_BYE = 'B',  /* wrong, and that was the last try */
   TELL_TEMPORARY = 'T',   /* nobody could know; the client may try again */
-  TELL_TLS = 'S',         /* TLS has begun */
+  TELL_TLS = 'S',         /* TLS has begun; uint32_t follows: the methods offered now */
+  TELL_CHALLENGE = 'M',   /* up to CHALLENGE_SIZE_MAX bytes follow */
+  TELL_ASK = '+',         /* module: up to DIALOGUE_SIZE_MAX bytes for the client follow */
   TELL_QUIT = 'G',        /* end without a word */
 };
 
 /* Parser to keeper. */
 enum {
-  ASK_READY = 'R',  /* a byte of CONFINED_* follows */
-  ASK_FAILED = 'F', /* a byte of enum confine_step and an int, errno, follow; then the end */
-  ASK_LOGIN = 'L',  /* credentials.c */
-  ASK_TLS = 'T',    /* the client has been told to begin */
-  ASK_LEAVE = 'X',  /* a byte of enum reason follows; then the end */
+  ASK_READY = 'R',     /* a byte of CONFINED_* follows */
+  ASK_FAILED = 'F',    /* a byte of enum confine_step and an int, errno, follow; then the end */
+  ASK_LOGIN = 'L',     /* credentials.c */
+  ASK_TLS = 'T',       /* the client has been told to begin */
+  ASK_CHALLENGE = 'M', /* for a login by a method that is challenged */
+  ASK_LEAVE = 'X',     /* a byte of enum reason follows; then the end */
+};
+
+/* Parser to module: what came of TELL_ASK. */
+enum {
+  ANSWER_RESPONSE = '=', /* up to DIALOGUE_SIZE_MAX bytes follow */
+  ANSWER_CANCEL = '*',
+  ANSWER_TIMEOUT = 't',
+  ANSWER_END = 'e',
 };
 
 /* Why a connection ended before a session began. */
@@ -83,17 +98,31 @@ struct parser_config {
 };
 
 /* ---- method.c ---- */
-enum method { METHOD_LOGIN, METHOD_PLAIN, METHOD_COUNT };
+enum method {
+  METHOD_LOGIN,
+  METHOD_PLAIN,
+  METHOD_CRAM_MD5,
+  METHOD_SCRAM_SHA_1,
+  METHOD_SCRAM_SHA_256,
+  METHOD_SCRAM_SHA_256_PLUS,
+  METHOD_EXTERNAL,
+  METHOD_OAUTHBEARER,
+  METHOD_XOAUTH2,
+  METHOD_COUNT
+};
 struct method_facts {
-  char const *name;     /* in the log; with sasl, AUTHENTICATE's argument */
-  char const *command;  /* IMAPLOGIN_COMMAND */
-  bool sasl;            /* offered as AUTH=name */
-  char const *authmech; /* AUTHMECH for the modules, null for a password */
-  char const *module;   /* the base name of the module that provides it; null for any */
+  char const *name;    /* in the log; with sasl, AUTHENTICATE's argument */
+  char const *command; /* IMAPLOGIN_COMMAND */
+  bool sasl;           /* offered as AUTH=name */
+  bool mechanism;      /* the modules hear its name in AUTHMECH; else it is a password */
+  bool challenged;     /* the keeper speaks first */
+  bool user, secret;   /* which of the two the client's message holds, and then never empty */
 };
 extern struct method_facts const methods[METHOD_COUNT];
 /* The bits of the methods that the chain's modules provide. */
 uint32_t methods_of_chain(char const *const *argv);
+/* Those of them that this connection may use, by the environment; tls: TLS is on. */
+uint32_t methods_offered(char const *const *argv, bool tls);
 
 /* ---- credentials.c ---- */
 struct credentials {
@@ -132,8 +161,9 @@ bool chain_is_valid(char const *const *argv);
 /* A vector of words as netstrings, from malloc. */
 char *chain_netstrings(char const *const *argv);
 /* A pipe of which descriptor 3 is the reading end, with these credentials in it; the writing end is
- * closed.  Wipes what it has copied. */
-int chain_offer(struct credentials const *, int64_t timestamp);
+ * closed.  Wipes what it has copied.  The challenge counts for mechanisms, the timestamp for
+ * passwords. */
+int chain_offer(struct credentials const *, char const *challenge, int64_t timestamp);
 /* Closes descriptor 3 again: nobody has come for what is in it. */
 void chain_withdraw(void);
 

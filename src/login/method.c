@@ -1,23 +1,68 @@
-/* The ways of logging in: what they are called, and which module provides them.  How the client is
- * asked is the parser's affair. */
+/* The ways of logging in: what they are called, which modules provide them, and what a connection
+ * must have for them.  How the client is asked is the parser's affair. */
 #include "login/login.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct method_facts const methods[METHOD_COUNT] = {
-    [METHOD_LOGIN] = {.name = "LOGIN", .command = "LOGIN"},
-    [METHOD_PLAIN] = {.name = "PLAIN", .command = "AUTHENTICATE", .sasl = true},
+    [METHOD_LOGIN] = {.name = "LOGIN", .command = "LOGIN", .user = true, .secret = true},
+    [METHOD_PLAIN] =
+        {.name = "PLAIN", .command = "AUTHENTICATE", .sasl = true, .user = true, .secret = true},
+    [METHOD_CRAM_MD5] = {.name = "CRAM-MD5",
+                         .command = "AUTHENTICATE",
+                         .sasl = true,
+                         .mechanism = true,
+                         .challenged = true,
+                         .user = true,
+                         .secret = true},
+#define BY_ONE_MESSAGE(text) \
+  { .name = (text), .command = "AUTHENTICATE", .sasl = true, .mechanism = true, .secret = true }
+    [METHOD_SCRAM_SHA_1] = BY_ONE_MESSAGE("SCRAM-SHA-1"),
+    [METHOD_SCRAM_SHA_256] = BY_ONE_MESSAGE("SCRAM-SHA-256"),
+    [METHOD_SCRAM_SHA_256_PLUS] = BY_ONE_MESSAGE("SCRAM-SHA-256-PLUS"),
+    [METHOD_OAUTHBEARER] = BY_ONE_MESSAGE("OAUTHBEARER"),
+    [METHOD_XOAUTH2] = BY_ONE_MESSAGE("XOAUTH2"),
+#undef BY_ONE_MESSAGE
+    [METHOD_EXTERNAL] = {.name = "EXTERNAL",
+                         .command = "AUTHENTICATE",
+                         .sasl = true,
+                         .mechanism = true},
 };
 
-static bool chain_has(char const *const *argv, char const *module) {
-  for (argv++; *argv && is_module(*argv); argv++)
-    if (!module || !strcmp(base_name(*argv), module)) return true;
-  return false;
+enum {
+  PASSWORDS = 1 << METHOD_LOGIN | 1 << METHOD_PLAIN,
+  SCRAM = 1 << METHOD_SCRAM_SHA_1 | 1 << METHOD_SCRAM_SHA_256 | 1 << METHOD_SCRAM_SHA_256_PLUS,
+};
+
+/* Modules that take something else than passwords, or more. */
+static struct {
+  char const *module;
+  uint32_t methods;
+} const providers[] = {
+    {"authcram", 1 << METHOD_CRAM_MD5},
+    {"authscram", SCRAM},
+    {"authexternal", 1 << METHOD_EXTERNAL},
+    {"authoauth", 1 << METHOD_OAUTHBEARER | 1 << METHOD_XOAUTH2},
+    {"authclient", PASSWORDS | 1 << METHOD_CRAM_MD5},
+};
+
+static uint32_t methods_of(char const *module) {
+  for (size_t i = 0; i < sizeof providers / sizeof *providers; i++)
+    if (!strcmp(module, providers[i].module)) return providers[i].methods;
+  return PASSWORDS;
 }
 
 uint32_t methods_of_chain(char const *const *argv) {
   uint32_t bits = 0;
-  for (unsigned int i = 0; i < METHOD_COUNT; i++)
-    if (chain_has(argv, methods[i].module)) bits |= 1U << i;
+  for (argv++; *argv && is_module(*argv); argv++) bits |= methods_of(base_name(*argv));
+  return bits;
+}
+
+uint32_t methods_offered(char const *const *argv, bool tls) {
+  uint32_t bits = methods_of_chain(argv);
+  if (!setting_switch("IMAP_SCRAM_SHA1", false)) bits &= ~(1U << METHOD_SCRAM_SHA_1);
+  if (!tls || !getenv("SSL_SERVER_END_POINT")) bits &= ~(1U << METHOD_SCRAM_SHA_256_PLUS);
+  if (!tls || !tls_peer_identity()) bits &= ~(1U << METHOD_EXTERNAL);
   return bits;
 }
