@@ -176,7 +176,35 @@ static void check_key(struct credentials const *c, char const *path) {
     die_bad(path, "the private key's curve is not supported", "use P-256");
 }
 
-static void check_pair(struct credentials const *c, char const *certfile, char const *keyfile) {
+/* RFC 5929 section 4.1: the certificate's hash, by the function of its signature, SHA-256 for the
+ * broken ones.  A signature by something else (RSA-PSS, Ed25519) has no binding that all would
+ * compute alike, and gets none. */
+static void find_end_point(struct credentials *c, int signature_hash) {
+  static struct {
+    int id;
+    br_hash_class const *hash;
+  } const hashes[] = {
+      {br_md5_ID, &br_sha256_vtable},    {br_sha1_ID, &br_sha256_vtable},
+      {br_sha224_ID, &br_sha224_vtable}, {br_sha256_ID, &br_sha256_vtable},
+      {br_sha384_ID, &br_sha384_vtable}, {br_sha512_ID, &br_sha512_vtable},
+  };
+  static char const digits[] = "0123456789abcdef";
+  unsigned char hash[64];
+  br_hash_compat_context context;
+  for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++) {
+    if (hashes[i].id != signature_hash) continue;
+    hashes[i].hash->init(&context.vtable);
+    hashes[i].hash->update(&context.vtable, c->chain[0].data, c->chain[0].data_len);
+    hashes[i].hash->out(&context.vtable, hash);
+    size_t size = hashes[i].hash->desc >> BR_HASHDESC_OUT_OFF & BR_HASHDESC_OUT_MASK;
+    for (size_t j = 0; j < size; j++) {
+      c->end_point[2 * j] = digits[hash[j] >> 4];
+      c->end_point[2 * j + 1] = digits[hash[j] & 15];
+    }
+  }
+}
+
+static void check_pair(struct credentials *c, char const *certfile, char const *keyfile) {
   br_x509_decoder_context own;
   br_x509_decoder_init(&own, 0, 0);
   br_x509_decoder_push(&own, c->chain[0].data, c->chain[0].data_len);
@@ -192,6 +220,7 @@ static void check_pair(struct credentials const *c, char const *certfile, char c
     log_die(EXIT_MISUSE, "bad-certificate", "path", certfile, "key", keyfile, "why",
             "the private key does not belong to the first certificate", "remedy",
             "put the server's own certificate first, and the key that it was made with", (char *)0);
+  find_end_point(c, br_x509_decoder_get_signer_hash_id(&own));
 }
 
 void credentials_load(struct credentials *c, char const *certfile, char const *keyfile) {

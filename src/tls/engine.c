@@ -99,14 +99,16 @@ static void put_fact(char *text, size_t *size, char const *name, char const *val
   *size += n + v + 2;
 }
 
-static void send_facts(struct engine const *e, int control) {
-  char text[4 * (FACT_MAX + 1)];
+static void send_facts(struct engine const *e, struct credentials const *credentials, int control) {
+  char text[4 * (FACT_MAX + 1) + 1];
   size_t size = 0;
   br_ssl_engine_context const *tls = &e->server.eng;
   char const *server_name = br_ssl_engine_get_server_name(tls);
   put_fact(text, &size, "SSL_PROTOCOL", version_name(br_ssl_engine_get_version(tls)));
   put_fact(text, &size, "SSL_CIPHER", suite_name(tls->session.cipher_suite));
   if (is_host_name(server_name)) put_fact(text, &size, "SSL_TLS_SNI_SERVERNAME", server_name);
+  if (*credentials->end_point)
+    put_fact(text, &size, "SSL_SERVER_END_POINT", credentials->end_point);
   text[size++] = 0;
   send(control, text, size, MSG_NOSIGNAL);
 }
@@ -140,7 +142,7 @@ noreturn void engine_run(struct engine_settings const *settings, int control, in
     if (facts_wanted) send_failure(failure_reason(&e.server, state), control);
     _exit(EXIT_REFUSED);
   }
-  if (facts_wanted) send_facts(&e, control);
+  if (facts_wanted) send_facts(&e, settings->credentials, control);
   close(control);
   /* A chain that hung up meanwhile has set a deadline of its own. */
   if (!e.relay.chain_hung_up) e.relay.deadline = -1;

@@ -16,8 +16,9 @@
 
 /* ---- certificate.c ---- */
 enum {
-  PEM_FILE_MAX = 65536, /* a chain with an RSA-4096 key is about 10,000 bytes */
-  CHAIN_MAX = 10,       /* certificates in one file; real chains have 2 to 4 */
+  PEM_FILE_MAX = 65536,        /* a chain with an RSA-4096 key is about 10,000 bytes */
+  CHAIN_MAX = 10,              /* certificates in one file; real chains have 2 to 4 */
+  END_POINT_SIZE = 2 * 64 + 1, /* SHA-512 in hexadecimal digits, and a NUL */
 };
 /* Lives at one address: chain and key point into it. */
 struct credentials {
@@ -26,6 +27,7 @@ struct credentials {
   br_skey_decoder_context key; /* the decoded key lies in here */
   unsigned char der[PEM_FILE_MAX];
   size_t der_size;
+  char end_point[END_POINT_SIZE]; /* SSL_SERVER_END_POINT; empty if the certificate has none */
 };
 /* Reads the chain, and the key from keyfile (certfile again when that is null).  Whatever is wrong
  * with them is misconfiguration: logged in words, exit 100. */
