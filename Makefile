@@ -39,7 +39,7 @@ FOUND := $(foreach m,$(OPTIONAL),$(call probe,$(m)))
 LEFT_OUT := $(filter-out $(FOUND),$(OPTIONAL))
 capital = $(shell echo $(1) | tr a-z A-Z)
 FOUND_CPPFLAGS := $(SYSTEM_INCLUDES) $(foreach m,$(FOUND),-DWITH_$(call capital,$(m)))
-AUTH_PROGRAMS = authuserdb authpwd authshadow $(FOUND:%=auth%)
+AUTH_PROGRAMS = authuserdb authpwd authshadow authcram authscram authexternal $(FOUND:%=auth%)
 STORE_TOOLS = maildirimport maildirexport maildircheck
 TOOLS = conf2env maildirmake makeuserdb userdbpw charsetd $(STORE_TOOLS)
 PROGRAMS = tlsd imaplogin imapd $(AUTH_PROGRAMS) $(TOOLS)
@@ -60,16 +60,18 @@ $(B)/bin/imapd: $(call objects,$(wildcard src/imapd/*.c)) \
   $(call archives,store maildir message imap base)
 $(B)/bin/imapd: LDLIBS = -lutf8proc -lskarnet
 AUTH_LDLIBS = -lcrypt -lbearssl -lskarnet
-$(B)/bin/authuserdb: LDLIBS = -lcdb $(AUTH_LDLIBS)
+$(B)/bin/authuserdb $(B)/bin/authcram: LDLIBS = -lcdb $(AUTH_LDLIBS)
+$(B)/bin/authscram: LDLIBS = -lcdb -lutf8proc $(AUTH_LDLIBS)
 # The system's account databases (NSS) are shared objects, and so are databases' libraries.
-SHARED_MODULES = pwd shadow $(FOUND)
+SHARED_MODULES = pwd shadow external $(FOUND)
+LDLIBS_external = -lcdb
 $(SHARED_MODULES:%=$(B)/bin/auth%): STATIC =
 $(SHARED_MODULES:%=$(B)/bin/auth%): LDLIBS = $(LDLIBS_$(@F:auth%=%)) $(AUTH_LDLIBS)
 $(AUTH_PROGRAMS:%=$(B)/bin/%): $(B)/bin/%: $(B)/src/auth/%.o $(call archives,auth base)
 # charsetd is there to load what iconv(3) needs: shared objects.
 $(B)/bin/charsetd: STATIC =
 $(B)/bin/makeuserdb: LDLIBS = -lcrypt -lcdb -lbearssl -lskarnet
-$(B)/bin/userdbpw: LDLIBS = -lcrypt -lcdb -lbearssl -lskarnet
+$(B)/bin/userdbpw: LDLIBS = -lcrypt -lcdb -lutf8proc -lbearssl -lskarnet
 $(STORE_TOOLS:%=$(B)/bin/%): $(call archives,store maildir message imap)
 $(STORE_TOOLS:%=$(B)/bin/%): LDLIBS = -lutf8proc -lskarnet
 $(TOOLS:%=$(B)/bin/%): $(B)/bin/%: $(B)/src/tools/%.o $(call archives,$(filter maildir auth base,$(LIBS)))

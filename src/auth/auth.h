@@ -8,6 +8,8 @@
  *   environment.c  what the last program's environment holds
  *   password.c     passwords against crypt(3) hashes
  *   scheme.c       passwords against `{SCHEME}...` of LDAP directories and databases
+ *   cram.c         CRAM-MD5's keyed hash (SCRAM: scram.h)
+ *   installation.c the installation's own secret
  *   userdb.c       userdb(5): one record
  *   userdb_file.c  userdb(5): the text file, and the cdb made from it
  *
@@ -164,6 +166,19 @@ bool scheme_is_known(char const *hash);
 
 /* The result of a module that has nothing else to say about it. */
 struct auth_result password_result(enum password_check);
+
+/* ---- cram.c ---- */
+enum { CRAM_SECRET_SIZE = 65, CRAM_DIGEST_SIZE = 33 }; /* hexadecimal digits and a NUL */
+/* The secret of a password, as `userdbpw -hmac-md5` of Courier writes it. */
+void cram_secret(char const *password, char secret[CRAM_SECRET_SIZE]);
+/* What a client that knows the password answers; false if the secret is none. */
+bool cram_digest(char const *secret, char const *challenge, char digest[CRAM_DIGEST_SIZE]);
+
+/* ---- installation.c ---- */
+enum { INSTALLATION_SECRET_SIZE = 32 };
+/* The installation's own secret, made if there is none yet; -1: it cannot be had, which has been
+ * logged. */
+int installation_secret(unsigned char secret[INSTALLATION_SECRET_SIZE]);
 
 /* ---- userdb.c: `name TAB field=value|field=value...`, see userdb(5) ---- */
 enum {

@@ -1,6 +1,7 @@
 /* userdbpw: sets a user's password in the user database's text, or prints a hash; see userdbpw(8).
- * Compiling and the text's format are src/auth's matter. */
+ * Compiling, the text's format and what a secret is made of are src/auth's matter. */
 #include "auth/auth.h"
+#include "auth/scram.h"
 #include "base/base.h"
 
 #include <errno.h>
@@ -16,21 +17,42 @@
 
 enum {
   PASSWORD_MAX = 511, /* crypt(3) takes no more */
-  LINE_ROOM = USERDB_NAME_MAX + 1 + USERDB_RECORD_MAX + PASSWORD_HASH_MAX + 32
+  FIELD_NAME_ROOM = 32,
+  SECRET_MAX = PASSWORD_HASH_MAX, /* of any kind */
 };
 
+/* What one password becomes.  A user may have several of these, each for its mechanisms; all are of
+ * the same password, or an old one would go on letting in. */
+enum kind { KIND_HASH, KIND_CRAM_MD5, KIND_SCRAM_SHA_256, KIND_SCRAM_SHA_1, KIND_COUNT };
+static struct {
+  char const *own, *common; /* the field for IMAP alone, and for all services */
+} const fields_of[KIND_COUNT] = {
+    [KIND_HASH] = {"imappw", "systempw"},
+    [KIND_CRAM_MD5] = {"imap-hmac-md5pw", "hmac-md5pw"},
+    [KIND_SCRAM_SHA_256] = {"imap-scram-sha-256pw", "scram-sha-256pw"},
+    [KIND_SCRAM_SHA_1] = {"imap-scram-sha-1pw", "scram-sha-1pw"},
+};
+
+enum {
+  LINE_ROOM = USERDB_NAME_MAX + 1 + USERDB_RECORD_MAX + KIND_COUNT * (FIELD_NAME_ROOM + SECRET_MAX)
+};
+_Static_assert((int)SCRAM_KEY_TEXT <= (int)SECRET_MAX && (int)CRAM_SECRET_SIZE <= (int)SECRET_MAX,
+               "room for each");
+
 struct job {
-  char const *prefix; /* of the hash: which kind */
-  char *account;      /* uid:gid:home of a user to add; null */
+  char const *prefix; /* of the hash: which sort of it */
+  bool wanted[KIND_COUNT];
+  char *account; /* uid:gid:home of a user to add; null */
   char const *user;
   char path[PATH_MAX]; /* of the text; no symbolic link, which replacing would destroy */
-  char hash[PASSWORD_HASH_MAX];
-  char *text; /* as it was */
+  char secret[KIND_COUNT][SECRET_MAX]; /* empty: the password can have none of this kind */
+  char *text;                          /* as it was */
   size_t size;
 };
 
 static noreturn void die_usage(void) {
-  log_die(EXIT_MISUSE, "usage", "why", "userdbpw [-bs] [-a uid:gid:home] [text user]", (char *)0);
+  log_die(EXIT_MISUSE, "usage", "why", "userdbpw [-bsmS1] [-a uid:gid:home] [text user]",
+          (char *)0);
 }
 
 static noreturn void die_refused(struct job const *j, char const *why, char const *remedy) {
@@ -92,12 +114,30 @@ static void read_password(struct job const *j, char password[PASSWORD_MAX + 1]) 
   explicit_bzero(again, sizeof again);
 }
 
-static void make_hash(struct job *j) {
+static void make_scram(struct scram_kind const *kind, char const *password, char *text) {
+  struct scram_key key = {.iterations = SCRAM_ITERATIONS, .salt_size = SCRAM_SALT_SIZE};
+  if (getentropy(key.salt, key.salt_size) < 0)
+    log_die_failure(EXIT_TEMPORARY, "getentropy", 0, "the kernel must offer getrandom(2)");
+  if (scram_key_make(kind, password, &key)) scram_key_format(kind, &key, text);
+  explicit_bzero(&key, sizeof key);
+}
+
+static void make_secrets(struct job *j) {
   char password[PASSWORD_MAX + 1];
   read_password(j, password);
-  int r = password_hash(password, j->prefix, j->hash);
+  int r = password_hash(password, j->prefix, j->secret[KIND_HASH]);
+  cram_secret(password, j->secret[KIND_CRAM_MD5]);
+  make_scram(&scram_sha_256, password, j->secret[KIND_SCRAM_SHA_256]);
+  make_scram(&scram_sha_1, password, j->secret[KIND_SCRAM_SHA_1]);
   explicit_bzero(password, sizeof password);
   if (r < 0) _exit(EXIT_TEMPORARY);
+}
+
+static char const *needed_secret(struct job const *j, enum kind kind) {
+  if (!*j->secret[kind])
+    die_refused(j, "a password that SCRAM does not allow: a control or unassigned character",
+                "choose another");
+  return j->secret[kind];
 }
 
 /* ---- the text ---- */
@@ -139,21 +179,47 @@ static void put_field(struct job const *j, struct line *l, char const *field, si
   put(j, l, field, size);
 }
 
+static bool is_kind(char const *field, size_t size, char const *const name[KIND_COUNT],
+                    enum kind *kind) {
+  for (*kind = 0; *kind < KIND_COUNT; ++*kind)
+    if (name[*kind] && is_field(field, size, name[*kind])) return true;
+  return false;
+}
+
+static void put_secret(struct job const *j, struct line *l, char const *name, enum kind kind) {
+  char field[FIELD_NAME_ROOM + SECRET_MAX];
+  int size = snprintf(field, sizeof field, "%s=%s", name, needed_secret(j, kind));
+  put_field(j, l, field, (size_t)size);
+}
+
+/* The fields to change: the one for IMAP alone if there is one, else the common one if there is one
+ * or it is wanted. */
+static void choose_fields(struct job const *j, char const *fields, char const *end,
+                          char const *name[KIND_COUNT]) {
+  for (enum kind k = 0; k < KIND_COUNT; k++) {
+    bool common = j->wanted[k] || k == KIND_HASH || has_field(fields, end, fields_of[k].common);
+    name[k] = has_field(fields, end, fields_of[k].own) ? fields_of[k].own
+              : common                                 ? fields_of[k].common
+                                                       : 0;
+  }
+}
+
 /* The fields with the password changed or added; all else stays as it is and where it is. */
 static void put_fields(struct job const *j, struct line *l, char const *fields, char const *end) {
-  char const *name = has_field(fields, end, "imappw") ? "imappw" : "systempw";
-  char password[sizeof "systempw=" + PASSWORD_HASH_MAX];
-  bool done = false;
-  int password_size = snprintf(password, sizeof password, "%s=%s", name, j->hash);
+  char const *name[KIND_COUNT];
+  bool done[KIND_COUNT] = {false};
+  enum kind k;
+  choose_fields(j, fields, end, name);
   for (char const *f = fields; f < end; f += field_size(f, end) + 1) {
-    bool old = is_field(f, field_size(f, end), name);
-    if (!old)
+    if (!is_kind(f, field_size(f, end), name, &k)) {
       put_field(j, l, f, field_size(f, end));
-    else if (!done)
-      put_field(j, l, password, (size_t)password_size);
-    done |= old;
+    } else if (!done[k]) {
+      put_secret(j, l, name[k], k);
+      done[k] = true;
+    }
   }
-  if (!done) put_field(j, l, password, (size_t)password_size);
+  for (k = 0; k < KIND_COUNT; k++)
+    if (name[k] && !done[k]) put_secret(j, l, name[k], k);
 }
 
 static void check_line(struct job const *j, struct line const *l) {
@@ -262,7 +328,7 @@ static void set_password(struct job *j, char const *path) {
   size_t size;
   if (!realpath(path, j->path))
     log_die_failure(EXIT_TEMPORARY, "open", path, "create it, mode 0600");
-  make_hash(j);
+  make_secrets(j);
   int lock = userdb_open(j->path, true); /* kept to the end of the process */
   if (lock < 0) log_die_failure(EXIT_TEMPORARY, "open and lock", j->path, 0);
   if (file_read(AT_FDCWD, j->path, USERDB_TEXT_MAX, &j->text, &j->size) < 0)
@@ -274,25 +340,36 @@ static void set_password(struct job *j, char const *path) {
   free(j->text);
 }
 
+/* What was asked for, one a line; else the hash. */
+static int print_secrets(struct job *j) {
+  bool any = false;
+  make_secrets(j);
+  for (enum kind k = 0; k < KIND_COUNT; k++) any |= j->wanted[k];
+  j->wanted[KIND_HASH] = !any;
+  for (enum kind k = 0; k < KIND_COUNT; k++)
+    if (j->wanted[k] && puts(needed_secret(j, k)) < 0) return EXIT_TEMPORARY;
+  return fflush(stdout) ? EXIT_TEMPORARY : 0;
+}
+
 int main(int argc, char **argv) {
   static struct job j = {.prefix = "$y$"};
   log_init("userdbpw");
   privilege_protect_memory();
   opterr = 0;
-  for (int option; (option = getopt(argc, argv, "bsa:")) != -1;) switch (option) {
+  for (int option; (option = getopt(argc, argv, "bsmS1a:")) != -1;) switch (option) {
     case 'b': j.prefix = "$2b$"; break;
     case 's': j.prefix = "$6$"; break;
+    case 'm': j.wanted[KIND_CRAM_MD5] = true; break;
+    case 'S': j.wanted[KIND_SCRAM_SHA_256] = true; break;
+    case '1': j.wanted[KIND_SCRAM_SHA_1] = true; break;
     case 'a': j.account = optarg; break;
     default: die_usage();
     }
   argc -= optind;
   argv += optind;
   if (argc != 2 && (argc || j.account)) die_usage();
-  if (argc) {
-    j.user = argv[1];
-    set_password(&j, argv[0]);
-    return 0;
-  }
-  make_hash(&j);
-  return puts(j.hash) < 0 || fflush(stdout) ? EXIT_TEMPORARY : 0;
+  if (!argc) return print_secrets(&j);
+  j.user = argv[1];
+  set_password(&j, argv[0]);
+  return 0;
 }

@@ -1,0 +1,48 @@
+/* authcram: CRAM-MD5 (RFC 2195) against the secrets in userdb(5); see authcram(8).  imaplogin has
+ * made the challenge and knows that it has never been there before. */
+#include "auth/source.h"
+#include "base/base.h"
+
+#include <string.h>
+
+/* The user's own secret, or one made of a password that the source knows; null: none. */
+static char const *secret_of(struct source_entry const *e, char made[CRAM_SECRET_SIZE]) {
+  if (e->hmac_md5 || !e->clear) return e->hmac_md5;
+  cram_secret(e->clear, made);
+  return made;
+}
+
+static struct auth_result judge(struct source_entry const *e, struct auth_credentials const *c) {
+  char made[CRAM_SECRET_SIZE], digest[CRAM_DIGEST_SIZE];
+  char const *secret = secret_of(e, made);
+  if (!secret) return (struct auth_result){AUTH_DECLINE, "no-password"};
+  bool known = cram_digest(secret, c->challenge, digest);
+  explicit_bzero(made, sizeof made);
+  if (known) return source_judge(e, password_equal(digest, c->response));
+  log_event("failed", "attempt", "read hmac-md5pw", "user", c->user, "why",
+            "it is not 64 hexadecimal digits", "remedy", "set it again with userdbpw -m",
+            (char *)0);
+  return (struct auth_result){AUTH_TEMPORARY, source_userdb.unavailable};
+}
+
+static struct auth_result verify(struct auth_credentials const *c, struct auth_account *a) {
+  static struct source_entry entry; /* the account points into it */
+  struct source_query q = {c->user, source_service()};
+  source_open(&source_userdb);
+  switch (source_lookup(&source_userdb, &q, &entry)) {
+  case SOURCE_UNKNOWN: return (struct auth_result){AUTH_DECLINE, "unknown-user"};
+  case SOURCE_TEMPORARY: return (struct auth_result){AUTH_TEMPORARY, source_userdb.unavailable};
+  case SOURCE_FOUND: break;
+  }
+  struct auth_result result = judge(&entry, c);
+  source_wipe(&entry);
+  if (result.verdict == AUTH_ACCEPT) *a = entry.account;
+  return result;
+}
+
+int main(int argc, char **argv) {
+  static char const *const mechanisms[] = {"CRAM-MD5", 0};
+  static struct auth_module const module = {
+      .name = "authcram", .mechanisms = mechanisms, .no_passwords = true, .verify = verify};
+  auth_run(argc, argv, &module);
+}
