@@ -79,6 +79,14 @@ sub client {
     return LoginClient->new($socket);
 }
 
+sub in_file {
+    my ($path, $content, $mode) = @_;
+    open my $f, '>', $path or die "$path: $!";
+    print $f $content;
+    close $f or die "$path: $!";
+    chmod $mode, $path;
+}
+
 sub slurp {
     my ($self, $name) = @_;
     open my $f, '<', "$self->{dir}/$name" or return '';

@@ -8,7 +8,7 @@ use lib $FindBin::Bin;
 use LoginServer;
 use Test::More;
 
-my $server = LoginServer->new;
+my $server = LoginServer->new(modules => ['authone', 'authtwo', 'authcram', 'authscram']);
 
 # Runs imaplogin by a name that is the fake parser's; returns its exit code and what it logged.
 sub under {
@@ -45,6 +45,12 @@ my @bad = (
     ['a tag with a line end', "$ready-" . $hex->("L\0a\r\nb\0any.accept\0secret\0\0")],
     ['a message too long', "$ready-4c*6000"],
     ['STARTTLS that is not there', "$ready-54"],
+    ['an answer to no challenge', "$ready-" . $hex->("L\2a\0any.accept\0secret\0\0")],
+    ['a user where the mechanism names one', "$ready-" . $hex->("L\4a\0any.accept\0secret\0\0")],
+    ['a secret with EXTERNAL', "$ready-" . $hex->("L\6a\0\0secret\0\0")],
+    ['a mechanism that is not offered', "$ready-" . $hex->("L\5a\0\0n,,n=x,r=y\0\0")],
+    ['a challenge before ready', '4d'],
+    ['a challenge with more', "$ready-4d00"],
     ['an unknown reason', "$ready-58ff"],
     ['a failure after ready', "$ready-460100000000"],
     ['a failure of an unknown step', '46ff00000000'],

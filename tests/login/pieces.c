@@ -36,6 +36,11 @@ static void test_credentials(void) {
   buf[1] = METHOD_PLAIN;
   buf[2] = '\n';
   ok(!credentials_unpack(buf, size, &c), "a tag with a line end");
+  buf[2] = 'a';
+  buf[1] = METHOD_SCRAM_SHA_256;
+  ok(!credentials_unpack(buf, size, &c), "a user beside a message that names one");
+  buf[1] = METHOD_EXTERNAL;
+  ok(!credentials_unpack(buf, size, &c), "a password with EXTERNAL");
 }
 
 static void test_longest(void) {
@@ -136,6 +141,8 @@ static void test_chain(void) {
   free(text);
   is_uint(methods_of_chain(WORDS("imaplogin", "authpwd", "imapd")),
           1 << METHOD_LOGIN | 1 << METHOD_PLAIN, "every module takes passwords");
+  is_uint(methods_of_chain(WORDS("imaplogin", "authcram", "/x/authexternal", "imapd", "authpwd")),
+          1 << METHOD_CRAM_MD5 | 1 << METHOD_EXTERNAL, "but for those of mechanisms");
 }
 
 static void test_boundaries(void) {
