@@ -10,12 +10,11 @@
 static struct auth_result const unknown_user = {AUTH_DECLINE, "unknown-user"};
 
 /* Only accounts are asked for, never a password. */
-static struct source const *const sources[] = {&source_userdb, &source_passwd, &source_shadow};
+static struct source const *const sources[] = {&source_userdb, &source_passwd, &source_shadow, 0};
 
 static struct source const *find_source(char const *name, size_t size) {
-  for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
-    if (strlen(sources[i]->name) == size && !memcmp(sources[i]->name, name, size))
-      return sources[i];
+  for (struct source const *const *s = sources; *s; s++)
+    if (strlen((*s)->name) == size && !memcmp((*s)->name, name, size)) return *s;
   log_die(EXIT_MISUSE, "bad-setting", "name", "authmodulelist", "value", name, "wanted",
           "authuserdb, authpwd, authshadow, with blanks between", (char *)0);
 }

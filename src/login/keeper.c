@@ -4,15 +4,13 @@
  *
  * It becomes the first auth module by exec.  If no module admits the client, the last one becomes
  * imaplogin again, with the same process id and words; IMAPLOGIN_STATE is what it remembers. */
-#include "login/login.h"
+#include "login/keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 #include <skalibs/types.h>
 
@@ -23,21 +21,6 @@ enum {
   PRIVATE_FD = 10, /* from here on descriptors are ours (doc/chain.md) */
 };
 
-struct keeper {
-  char const *const *argv;
-  int parser; /* the socket; -1 before there is one */
-  struct parser_config config;
-  struct ucspitls tls;
-  struct login_state state;
-  struct credentials credentials;
-  char challenge[CHALLENGE_SIZE_MAX + 1]; /* told to the parser, good for one login; or empty */
-  int64_t deadline;
-  uint32_t failures_max;
-  int64_t delay_ms, handshake_ms;
-  char const *ip; /* null if there is no network */
-  bool ready;     /* the parser has said so */
-};
-
 /* ---- the end ---- */
 
 static void log_disconnect(struct keeper const *k, char const *reason) {
@@ -46,70 +29,24 @@ static void log_disconnect(struct keeper const *k, char const *reason) {
             log_number(seconds, (uint64_t)(clock_ms() - k->state.began) / 1000), (char *)0);
 }
 
-static noreturn void end(struct keeper const *k, char const *reason, int code) {
+noreturn void keeper_end(struct keeper const *k, char const *reason, int code) {
   log_disconnect(k, reason);
   _exit(code);
 }
 
 /* The parser may be gone, or its buffer full because it has stopped: then so be it. */
-static void tell(struct keeper const *k, char what) {
+void keeper_tell(struct keeper const *k, char what) {
   send(k->parser, &what, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static noreturn void end_violation(struct keeper const *k, char const *what) {
+noreturn void keeper_end_violation(struct keeper const *k, char const *what) {
   log_event("parser-violation", "ip", k->ip, "what", what, "remedy",
             "report this: the parser is broken or has been broken into", (char *)0);
-  end(k, "parser-violation", EXIT_TEMPORARY);
+  keeper_end(k, "parser-violation", EXIT_TEMPORARY);
 }
 
-static void renew_deadline(struct keeper *k) {
+void keeper_renew_deadline(struct keeper *k) {
   k->deadline = clock_ms() + k->config.timeout_ms + GRACE_MS;
-}
-
-/* ---- outcomes ---- */
-
-/* Where the client's message named nobody, a module may have found out whom it means. */
-static char const *claimed_user(struct keeper const *k) {
-  char const *found = getenv("IMAPLOGIN_USER");
-  return *k->state.user || !found ? k->state.user : found;
-}
-
-static void pause_until(struct keeper *k, int64_t step) {
-  if (wait_until(failure_boundary(k->state.received, clock_ms(), step), k->parser)) return;
-  tell(k, TELL_QUIT);
-  end(k, "client-gone", 0);
-}
-
-static void settle_temporary(struct keeper *k) {
-  log_event("login-unavailable", "user", claimed_user(k), "ip", k->ip, "method",
-            methods[k->state.method].name, "remedy", "see the modules' lines above", (char *)0);
-  pause_until(k, failure_step(k->delay_ms, 1));
-  tell(k, TELL_TEMPORARY);
-}
-
-static void settle_denied(struct keeper *k, char const *verdict) {
-  char failures[21];
-  k->state.failures++;
-  log_event("login-failed", "user", claimed_user(k), "ip", k->ip, "method",
-            methods[k->state.method].name, "failures", log_number(failures, k->state.failures),
-            "verdict", verdict, (char *)0);
-  pause_until(k, failure_step(k->delay_ms, k->state.failures));
-  if (k->state.failures >= k->failures_max) {
-    tell(k, TELL_DENIED_BYE);
-    end(k, "too-many-failures", EXIT_REFUSED);
-  }
-  tell(k, TELL_DENIED);
-}
-
-static void settle(struct keeper *k, char const *verdict) {
-  if (!verdict)
-    settle_denied(k, "declined");
-  else if (!strcmp(verdict, "refused"))
-    settle_denied(k, verdict);
-  else
-    settle_temporary(k);
-  explicit_bzero(k->state.user, sizeof k->state.user);
-  renew_deadline(k);
 }
 
 /* ---- what the parser asks ---- */
@@ -125,7 +62,7 @@ static void log_unconfined(struct keeper const *k, int done) {
 static void take_ready(struct keeper *k, char const *message, size_t size) {
   (void)size;
   int done = message[1], wanted = CONFINED_USER | CONFINED_ROOT;
-  if (k->config.confine && (done & wanted) != wanted) end_violation(k, "not confined");
+  if (k->config.confine && (done & wanted) != wanted) keeper_end_violation(k, "not confined");
   k->ready = true;
   log_unconfined(k, done);
 }
@@ -143,10 +80,10 @@ static noreturn void take_failed(struct keeper *k, char const *message, size_t s
       [STEP_SYSCALLS] = {"set the parser's seccomp filter", "see seccomp(2)"},
   };
   unsigned int step = (unsigned char)message[1];
-  if (step >= STEP_COUNT) end_violation(k, "failure");
+  if (step >= STEP_COUNT) keeper_end_violation(k, "failure");
   memcpy(&errno, message + 2, size - 2);
   log_failure(steps[step].attempt, step == STEP_EXEC ? k->argv[0] : 0, steps[step].remedy);
-  end(k, "parser-failed", EXIT_TEMPORARY);
+  keeper_end(k, "parser-failed", EXIT_TEMPORARY);
 }
 
 static noreturn void take_leave(struct keeper *k, char const *message, size_t size) {
@@ -159,116 +96,28 @@ static noreturn void take_leave(struct keeper *k, char const *message, size_t si
   };
   unsigned int reason = (unsigned char)message[1];
   (void)size;
-  if (reason >= REASON_COUNT) end_violation(k, "reason");
-  end(k, words[reason], 0);
+  if (reason >= REASON_COUNT) keeper_end_violation(k, "reason");
+  keeper_end(k, words[reason], 0);
 }
 
 static void take_tls(struct keeper *k, char const *message, size_t size) {
   (void)message;
   (void)size;
-  if (k->tls.control < 0) end_violation(k, "starttls");
+  if (k->tls.control < 0) keeper_end_violation(k, "starttls");
   char const *reason = ucspitls_begin(&k->tls, clock_ms() + k->handshake_ms + TLS_GRACE_MS);
   if (reason) {
     log_event("tls-failed", "ip", k->ip, "reason", reason, (char *)0);
-    tell(k, TELL_QUIT);
-    end(k, "tls-failed", 0);
+    keeper_tell(k, TELL_QUIT);
+    keeper_end(k, "tls-failed", 0);
   }
   k->state.tls = true;
   log_event("tls", "ip", k->ip, "protocol", getenv("SSL_PROTOCOL"), "cipher", getenv("SSL_CIPHER"),
             "sni", getenv("SSL_TLS_SNI_SERVERNAME"), (char *)0);
-  renew_deadline(k);
+  keeper_renew_deadline(k);
   k->config.methods = methods_offered(k->argv, true);
   char told[1 + sizeof k->config.methods] = {TELL_TLS};
   memcpy(told + 1, &k->config.methods, sizeof k->config.methods);
   send(k->parser, told, sizeof told, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-/* RFC 2195: of the form of a message id, and never the same again. */
-static void take_challenge(struct keeper *k, char const *message, size_t size) {
-  unsigned char random[16];
-  char hex[2 * sizeof random + 1], seconds[21], told[1 + CHALLENGE_SIZE_MAX + 1];
-  (void)message;
-  (void)size;
-  if (getentropy(random, sizeof random) < 0)
-    log_die_failure(EXIT_TEMPORARY, "getentropy", 0, "the kernel must offer getrandom(2)");
-  for (size_t i = 0; i < sizeof random; i++) snprintf(hex + 2 * i, 3, "%02x", random[i]);
-  snprintf(k->challenge, sizeof k->challenge, "<%s.%s@chainmail>", hex,
-           log_number(seconds, (uint64_t)time(0)));
-  int n = snprintf(told, sizeof told, "%c%s", TELL_CHALLENGE, k->challenge);
-  send(k->parser, told, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-/* ---- into the modules ---- */
-
-static bool export_or_unset(char const *name, char const *value) {
-  return !(value && *value ? setenv(name, value, 1) : unsetenv(name));
-}
-
-static bool export_all(struct keeper *k) {
-  char state[STATE_TEXT_SIZE], fd[21];
-  struct credentials const *c = &k->credentials;
-  struct method_facts const *method = &methods[c->method];
-  state_format(&k->state, state);
-  char *words = chain_netstrings(k->argv);
-  bool good = words && export_or_unset("IMAPLOGIN", k->argv[0]) &&
-              export_or_unset("IMAPLOGIN_ARGV", words) &&
-              export_or_unset("IMAPLOGIN_FD", log_number(fd, (uint64_t)k->parser)) &&
-              export_or_unset("IMAPLOGIN_STATE", state) &&
-              export_or_unset("IMAPLOGIN_VERDICT", 0) && export_or_unset("IMAPLOGIN_USER", 0) &&
-              export_or_unset("IMAPLOGINTAG", c->tag) &&
-              export_or_unset("IMAPLOGIN_COMMAND", method->command) &&
-              export_or_unset("AUTHSERVICE", "imap") &&
-              export_or_unset("AUTHMECH", method->mechanism ? method->name : 0) &&
-              export_or_unset("AUTHZID", c->authzid);
-  free(words);
-  return good;
-}
-
-/* The first module that can be executed.  One that cannot is a temporary failure of that module. */
-static void execute_modules(struct keeper const *k) {
-  for (char const *const *word = k->argv + 1; is_module(*word); word++) {
-    execvp(*word, (char *const *)word);
-    log_failure("execute", *word, "install this module, or take it out of the chain");
-    setenv("IMAPLOGIN_VERDICT", "temporary", 1);
-  }
-}
-
-/* Returns only if there is no module to become. */
-static void become_module(struct keeper *k) {
-  if (!export_all(k))
-    log_die_failure(EXIT_TEMPORARY, "set the environment", 0, "raise the memory limit");
-  if (chain_offer(&k->credentials, k->challenge, time(0)) < 0)
-    log_die_failure(EXIT_TEMPORARY, "write the credentials", "descriptor 3",
-                    "raise the limit on open files");
-  explicit_bzero(&k->credentials, sizeof k->credentials);
-  explicit_bzero(k->challenge, sizeof k->challenge);
-  if (fd_close_on_exec(k->parser, false) < 0)
-    log_die_failure(EXIT_TEMPORARY, "pass on the parser's socket", 0, 0);
-  execute_modules(k);
-  chain_withdraw();
-  fd_close_on_exec(k->parser, true);
-  settle(k, "temporary");
-}
-
-static void take_login(struct keeper *k, char const *message, size_t size) {
-  struct credentials *c = &k->credentials;
-  if (!credentials_unpack(message, size, c) || !(k->config.methods & 1U << c->method))
-    end_violation(k, "credentials");
-  if (k->config.tls_required && !k->config.tls && !k->state.tls)
-    end_violation(k, "password without TLS");
-  k->state.received = clock_ms();
-  k->state.method = c->method;
-  memcpy(k->state.user, c->user, sizeof c->user);
-  struct method_facts const *method = &methods[c->method];
-  if (method->challenged && !*k->challenge) end_violation(k, "no challenge");
-  /* To some directories a login without a password is an anonymous one, and succeeds. */
-  if ((*c->user || !method->user) && (*c->password || !method->secret)) {
-    become_module(k);
-    return;
-  }
-  explicit_bzero(c, sizeof *c);
-  explicit_bzero(k->challenge, sizeof k->challenge);
-  settle(k, 0);
 }
 
 /* ---- the loop ---- */
@@ -280,9 +129,9 @@ static struct request {
 } const requests[] = {
     {ASK_READY, 2, 2, take_ready},
     {ASK_FAILED, 2 + sizeof(int), 2 + sizeof(int), take_failed},
-    {ASK_LOGIN, 2, MESSAGE_SIZE_MAX, take_login},
+    {ASK_LOGIN, 2, MESSAGE_SIZE_MAX, keeper_take_login},
     {ASK_TLS, 1, 1, take_tls},
-    {ASK_CHALLENGE, 1, 1, take_challenge},
+    {ASK_CHALLENGE, 1, 1, keeper_take_challenge},
     {ASK_LEAVE, 2, 2, take_leave},
 };
 
@@ -301,10 +150,10 @@ static bool before_ready(char type) {
 static void serve_next(struct keeper *k) {
   char message[MESSAGE_SIZE_MAX + 1]; /* a byte more than any may have: too long shows */
   ssize_t size = io_read(k->parser, message, sizeof message, k->deadline);
-  if (size < 0) end(k, errno == ETIMEDOUT ? "timeout" : "parser-failed", 0);
-  if (!size) end(k, "parser-died", EXIT_TEMPORARY);
+  if (size < 0) keeper_end(k, errno == ETIMEDOUT ? "timeout" : "parser-failed", 0);
+  if (!size) keeper_end(k, "parser-died", EXIT_TEMPORARY);
   struct request const *r = find_request(message, (size_t)size);
-  if (!r || k->ready == before_ready(r->type)) end_violation(k, "message");
+  if (!r || k->ready == before_ready(r->type)) keeper_end_violation(k, "message");
   r->take(k, message, (size_t)size);
   explicit_bzero(message, sizeof message);
 }
@@ -377,7 +226,7 @@ static void log_connect(struct keeper const *k) {
 static noreturn void refuse_crowd(struct keeper const *k) {
   static char const bye[] = "* BYE [UNAVAILABLE] Too many connections from your address\r\n";
   io_write_all(1, bye, sizeof bye - 1, clock_ms() + 1000);
-  end(k, "too-many-connections", EXIT_REFUSED);
+  keeper_end(k, "too-many-connections", EXIT_REFUSED);
 }
 
 static void begin(struct keeper *k) {
@@ -390,10 +239,10 @@ static void begin(struct keeper *k) {
   k->parser = parser_spawn(k->argv[0], &k->config, &k->tls, slot);
   if (k->parser < 0) {
     log_failure("start the parser", k->argv[0], "raise the limits on processes and open files");
-    end(k, "parser-failed", EXIT_TEMPORARY);
+    keeper_end(k, "parser-failed", EXIT_TEMPORARY);
   }
   if (slot >= 0) close(slot);
-  renew_deadline(k);
+  keeper_renew_deadline(k);
 }
 
 /* ---- a return from the modules ---- */
@@ -421,7 +270,7 @@ static void resume(struct keeper *k, char const *state) {
   k->ready = true;
   fd_close_on_exec(k->parser, true);
   look_at_tls(k);
-  settle(k, getenv("IMAPLOGIN_VERDICT"));
+  keeper_settle(k, getenv("IMAPLOGIN_VERDICT"));
 }
 
 noreturn void keeper_run(char const *const *argv) {

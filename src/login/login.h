@@ -3,7 +3,8 @@
  * talks to the stranger and can do nothing else.
  *
  *   imaplogin.c    which of the two this process is
- *   keeper.c       the keeper: what must survive a broken parser
+ *   keeper.c       the keeper: what must survive a broken parser (keeper.h: its state)
+ *   judgement.c    what becomes of a login
  *   parser.c       the parser: the dialogue before login (parser.h: its state)
  *   authenticate.c the parser's logins, and the questions of modules
  *   confine.c      the parser's cage

@@ -1,0 +1,146 @@
+/* What becomes of a login: the challenge before it, the way into the modules, and the answer when
+ * none of them has admitted the client. */
+#include "login/keeper.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- outcomes ---- */
+
+/* Where the client's message named nobody, a module may have found out whom it means. */
+static char const *claimed_user(struct keeper const *k) {
+  char const *found = getenv("IMAPLOGIN_USER");
+  return *k->state.user || !found ? k->state.user : found;
+}
+
+static void pause_until(struct keeper *k, int64_t step) {
+  if (wait_until(failure_boundary(k->state.received, clock_ms(), step), k->parser)) return;
+  keeper_tell(k, TELL_QUIT);
+  keeper_end(k, "client-gone", 0);
+}
+
+static void settle_temporary(struct keeper *k) {
+  log_event("login-unavailable", "user", claimed_user(k), "ip", k->ip, "method",
+            methods[k->state.method].name, "remedy", "see the modules' lines above", (char *)0);
+  pause_until(k, failure_step(k->delay_ms, 1));
+  keeper_tell(k, TELL_TEMPORARY);
+}
+
+static void settle_denied(struct keeper *k, char const *verdict) {
+  char failures[21];
+  k->state.failures++;
+  log_event("login-failed", "user", claimed_user(k), "ip", k->ip, "method",
+            methods[k->state.method].name, "failures", log_number(failures, k->state.failures),
+            "verdict", verdict, (char *)0);
+  pause_until(k, failure_step(k->delay_ms, k->state.failures));
+  if (k->state.failures >= k->failures_max) {
+    keeper_tell(k, TELL_DENIED_BYE);
+    keeper_end(k, "too-many-failures", EXIT_REFUSED);
+  }
+  keeper_tell(k, TELL_DENIED);
+}
+
+void keeper_settle(struct keeper *k, char const *verdict) {
+  if (!verdict)
+    settle_denied(k, "declined");
+  else if (!strcmp(verdict, "refused"))
+    settle_denied(k, verdict);
+  else
+    settle_temporary(k);
+  explicit_bzero(k->state.user, sizeof k->state.user);
+  keeper_renew_deadline(k);
+}
+
+/* ---- the keeper's challenge ---- */
+
+/* RFC 2195: of the form of a message id, and never the same again. */
+void keeper_take_challenge(struct keeper *k, char const *message, size_t size) {
+  unsigned char random[16];
+  char hex[2 * sizeof random + 1], seconds[21], told[1 + CHALLENGE_SIZE_MAX + 1];
+  (void)message;
+  (void)size;
+  if (getentropy(random, sizeof random) < 0)
+    log_die_failure(EXIT_TEMPORARY, "getentropy", 0, "the kernel must offer getrandom(2)");
+  for (size_t i = 0; i < sizeof random; i++) snprintf(hex + 2 * i, 3, "%02x", random[i]);
+  snprintf(k->challenge, sizeof k->challenge, "<%s.%s@chainmail>", hex,
+           log_number(seconds, (uint64_t)time(0)));
+  int n = snprintf(told, sizeof told, "%c%s", TELL_CHALLENGE, k->challenge);
+  send(k->parser, told, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* ---- into the modules ---- */
+
+static bool export_or_unset(char const *name, char const *value) {
+  return !(value && *value ? setenv(name, value, 1) : unsetenv(name));
+}
+
+static bool export_all(struct keeper *k) {
+  char state[STATE_TEXT_SIZE], fd[21];
+  struct credentials const *c = &k->credentials;
+  struct method_facts const *method = &methods[c->method];
+  state_format(&k->state, state);
+  char *words = chain_netstrings(k->argv);
+  bool good = words && export_or_unset("IMAPLOGIN", k->argv[0]) &&
+              export_or_unset("IMAPLOGIN_ARGV", words) &&
+              export_or_unset("IMAPLOGIN_FD", log_number(fd, (uint64_t)k->parser)) &&
+              export_or_unset("IMAPLOGIN_STATE", state) &&
+              export_or_unset("IMAPLOGIN_VERDICT", 0) && export_or_unset("IMAPLOGIN_USER", 0) &&
+              export_or_unset("IMAPLOGINTAG", c->tag) &&
+              export_or_unset("IMAPLOGIN_COMMAND", method->command) &&
+              export_or_unset("AUTHSERVICE", "imap") &&
+              export_or_unset("AUTHMECH", method->mechanism ? method->name : 0) &&
+              export_or_unset("AUTHZID", c->authzid);
+  free(words);
+  return good;
+}
+
+/* The first module that can be executed.  One that cannot is a temporary failure of that module. */
+static void execute_modules(struct keeper const *k) {
+  for (char const *const *word = k->argv + 1; is_module(*word); word++) {
+    execvp(*word, (char *const *)word);
+    log_failure("execute", *word, "install this module, or take it out of the chain");
+    setenv("IMAPLOGIN_VERDICT", "temporary", 1);
+  }
+}
+
+/* Returns only if there is no module to become. */
+static void become_module(struct keeper *k) {
+  if (!export_all(k))
+    log_die_failure(EXIT_TEMPORARY, "set the environment", 0, "raise the memory limit");
+  if (chain_offer(&k->credentials, k->challenge, time(0)) < 0)
+    log_die_failure(EXIT_TEMPORARY, "write the credentials", "descriptor 3",
+                    "raise the limit on open files");
+  explicit_bzero(&k->credentials, sizeof k->credentials);
+  explicit_bzero(k->challenge, sizeof k->challenge);
+  if (fd_close_on_exec(k->parser, false) < 0)
+    log_die_failure(EXIT_TEMPORARY, "pass on the parser's socket", 0, 0);
+  execute_modules(k);
+  chain_withdraw();
+  fd_close_on_exec(k->parser, true);
+  keeper_settle(k, "temporary");
+}
+
+void keeper_take_login(struct keeper *k, char const *message, size_t size) {
+  struct credentials *c = &k->credentials;
+  if (!credentials_unpack(message, size, c) || !(k->config.methods & 1U << c->method))
+    keeper_end_violation(k, "credentials");
+  if (k->config.tls_required && !k->config.tls && !k->state.tls)
+    keeper_end_violation(k, "password without TLS");
+  k->state.received = clock_ms();
+  k->state.method = c->method;
+  memcpy(k->state.user, c->user, sizeof c->user);
+  struct method_facts const *method = &methods[c->method];
+  if (method->challenged && !*k->challenge) keeper_end_violation(k, "no challenge");
+  /* To some directories a login without a password is an anonymous one, and succeeds. */
+  if ((*c->user || !method->user) && (*c->password || !method->secret)) {
+    become_module(k);
+    return;
+  }
+  explicit_bzero(c, sizeof *c);
+  explicit_bzero(k->challenge, sizeof k->challenge);
+  keeper_settle(k, 0);
+}
