@@ -98,16 +98,14 @@ static void converse(struct parser *s, struct told const *question) {
   if (!ask_client(s, question->bytes, question->size, &response)) {
     s->cancelled = s->p.error ? s->p.error : "Syntax error";
     imap_command_skip(&s->p);
-    response = nothing;
   } else if (!response.data) {
     s->cancelled = "Cancelled";
-    response = nothing;
   } else if (response.size > DIALOGUE_SIZE_MAX || memchr(response.data, 0, response.size)) {
     s->cancelled = "Response too long";
-    response = nothing;
   }
   if (s->cancelled) type = ANSWER_CANCEL;
   if (s->in.end != IMAP_OPEN) type = s->in.end == IMAP_TIMEOUT ? ANSWER_TIMEOUT : ANSWER_END;
+  if (type != ANSWER_RESPONSE) response = nothing;
   answer_module(s, type, &response);
   parser_wipe(s);
 }
