@@ -59,7 +59,7 @@ my $out = s_client($port, "b HELLO\nc LOGOUT\n\0", '-starttls', 'imap', '-server
 like($out, qr/^b OK b HELLO/m, 'STARTTLS');
 like($out, qr/^c OK bye/m, 'to the end');
 unlike(client_errors(), qr/unexpected eof/, 'close_notify ends it');
-ok(log_like(qr/^facts: SSL_PROTOCOL=TLSv1.2\|SSL_CIPHER=ECDHE-ECDSA-\S+\|SSL_TLS_SNI_SERVERNAME=imap.example.org complete$/m),
+ok(log_like(qr/^facts: SSL_PROTOCOL=TLSv1.2\|SSL_CIPHER=ECDHE-ECDSA-\S+\|SSL_TLS_SNI_SERVERNAME=imap.example.org\|SSL_SERVER_END_POINT=[0-9a-f]{64} complete$/m),
   'the program is told the facts');
 
 s_client_any($port, '', '-starttls', 'imap', '-tls1', '-cipher', 'ALL:@SECLEVEL=0');
