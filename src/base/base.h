@@ -163,8 +163,9 @@ int confine_files(struct confine_path const *paths, size_t n);
 
 /* ---- arena.c ---- */
 /* Memory for one command or one message: many allocations, one release.  Zero-initialised is
- * empty.  Allocation failure ends the process with a log line (exit 111): a session that is out of
- * memory can answer nothing sensible. */
+ * empty; with next and left set, memory of the caller's own is used first.  Allocation failure ends
+ * the process with a log line (exit 111): a session that is out of memory can answer nothing
+ * sensible. */
 struct arena_block;
 struct arena {
   struct arena_block *blocks;

@@ -41,5 +41,13 @@ int main(void) {
   ok(!a.blocks && !a.left, "released is empty");
   is(arena_copy(&a, "again", 5), "again", "and good for more");
   arena_release(&a);
+
+  alignas(max_align_t) char own[64];
+  a = (struct arena){.next = own, .left = sizeof own};
+  char *first = arena_alloc(&a, 20), *second = arena_alloc(&a, 20), *third = arena_alloc(&a, 20);
+  ok(first == own && second == own + 32, "memory of the caller's own is used");
+  memset(third, 0xaa, 20);
+  ok(a.blocks && (third < own || third >= own + sizeof own), "as long as it lasts");
+  arena_release(&a);
   return tap_done();
 }
