@@ -114,7 +114,8 @@ static void take_domain(struct reader *r, char const *stops) {
   r->domain.size = 0;
   skip_blanks(r);
   if (r->at < r->end && *r->at == '[') {
-    while (r->at < r->end && *r->at != ']') add(&r->domain, r->at++, 1);
+    for (; r->at < r->end && *r->at != ']'; r->at++)
+      if (!is_blank(*r->at)) add(&r->domain, r->at, 1);
     if (r->at < r->end) add(&r->domain, r->at++, 1);
     skip_blanks(r);
     return;
