@@ -39,8 +39,8 @@ static char *take_quoted(char const **at, char const *end, struct arena *arena) 
   char const *in = *at + 1;
   char *copy = arena_alloc(arena, (size_t)(end - in) + 1), *out = copy;
   for (; in < end && *in != '"'; in++) {
-    if (*in == '\n' || (*in == '\r' && in + 1 < end && in[1] == '\n')) continue;
     if (*in == '\\' && in + 1 < end) in++;
+    if (*in == '\n' || (*in == '\r' && in + 1 < end && in[1] == '\n')) continue;
     *out++ = *in;
   }
   *out = 0;
