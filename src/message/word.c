@@ -58,6 +58,11 @@ static bool continues(struct word const *first, struct word const *next) {
          !strncasecmp(first->charset, next->charset, first->charset_size);
 }
 
+static void append_plain(stralloc *out, char const *text, size_t size) {
+  struct charset lenient = {.kind = CHARSET_LENIENT};
+  charset_convert(&lenient, out, text, size, true);
+}
+
 /* Decodes the run of words of one kind that begins with `first`; returns its end. */
 static char const *decode_run(stralloc *out, struct word const *first, char const *end) {
   stralloc bytes = STRALLOC_ZERO;
@@ -73,14 +78,9 @@ static char const *decode_run(stralloc *out, struct word const *first, char cons
     run_end = next.end;
   }
   if (!charset_to_utf8(out, charset, bytes.s, bytes.len))
-    sa_add(out, first->start, (size_t)(run_end - first->start));
+    append_plain(out, first->start, (size_t)(run_end - first->start));
   stralloc_free(&bytes);
   return run_end;
-}
-
-static void append_plain(stralloc *out, char const *text, size_t size) {
-  struct charset lenient = {.kind = CHARSET_LENIENT};
-  charset_convert(&lenient, out, text, size, true);
 }
 
 static bool all_blank(char const *at, char const *end) {
