@@ -66,6 +66,7 @@ static bool found_at_few(struct wanted const *w, char const *at, char const *las
 }
 
 bool wanted_in(struct wanted const *w, char const *data, size_t size) {
+  if (!w->size) return true;
   if (size < w->size) return false;
   char const *at = data, *last = data + (size - w->size);
   size_t vain = size + WIDTH * w->size;
