@@ -106,6 +106,8 @@ uint32_t view_keyword_set(struct view *, struct keyword_set const *);
 /* Forgets the sets that no message has; the others get new ids. */
 void view_drop_sets(struct view *);
 int view_keyword(struct view const *, char const *name);
+/* Whether it can be a keyword: an atom (RFC 3501 section 9), and not too long. */
+bool keyword_valid(char const *name, size_t size);
 /* Forgets INTENTs: their files are as good as any. */
 void view_drop_intents(struct view *);
 bool view_committed(struct view const *, uint64_t batch);

@@ -266,20 +266,11 @@ char *foreign_raised(struct foreign const *f, uint32_t uidnext, size_t *size) {
 
 /* ---- keywords ---- */
 
-/* An atom of IMAP, as a keyword must be. */
-static bool keyword_ok(char const *p, size_t size) {
-  if (!size || size > KEYWORD_SIZE_MAX) return false;
-  for (size_t i = 0; i < size; i++)
-    if ((unsigned char)p[i] <= ' ' || (unsigned char)p[i] >= 127 || strchr("(){%*\"\\]", p[i]))
-      return false;
-  return true;
-}
-
 /* Its id, -1 if it cannot be one. */
 static int intern(struct foreign *f, char const *name, size_t size) {
   for (unsigned int i = 0; i < f->nkeywords; i++)
     if (strlen(f->keywords[i]) == size && !strncasecmp(f->keywords[i], name, size)) return (int)i;
-  if (!keyword_ok(name, size) || f->nkeywords == KEYWORDS_MAX) {
+  if (!keyword_valid(name, size) || f->nkeywords == KEYWORDS_MAX) {
     f->dropped++;
     return -1;
   }

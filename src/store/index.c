@@ -116,7 +116,8 @@ static bool take_keywords(struct cursor *c, struct view *v, uint32_t n) {
   for (; v->nkeywords < n; v->nkeywords++) {
     uint32_t size = take_u32(c);
     char const *name = take_bytes(c, size);
-    if (!name || !(v->keywords[v->nkeywords] = strndup(name, size))) return false;
+    if (!name || !keyword_valid(name, size)) return false;
+    if (!(v->keywords[v->nkeywords] = strndup(name, size))) return false;
   }
   take_bytes(c, -(uintptr_t)c->at & 7);
   return !c->bad;

@@ -329,13 +329,20 @@ static bool apply_state(struct applying *a) {
   return uidnext > 0;
 }
 
+bool keyword_valid(char const *p, size_t size) {
+  if (!size || size > KEYWORD_SIZE_MAX) return false;
+  for (size_t i = 0; i < size; i++)
+    if ((unsigned char)p[i] <= ' ' || (unsigned char)p[i] >= 127 || strchr("(){%*\"\\]", p[i]))
+      return false;
+  return true;
+}
+
 /* Makes the keywords up to id known; a damaged journal may have lost one in between. */
 static bool apply_keyword(struct applying *a) {
   struct view *v = a->v;
   uint32_t id = take_u32(&a->c), size = take_u32(&a->c);
-  if (id >= KEYWORDS_MAX || !size || size > KEYWORD_SIZE_MAX) return false;
   char const *name = take_bytes(&a->c, size);
-  if (!name) return false;
+  if (id >= KEYWORDS_MAX || !name || !keyword_valid(name, size)) return false;
   if (id < v->nkeywords) return true;
   char **grown = realloc(v->keywords, (id + 1) * sizeof *grown);
   if (!grown) die_nomem();
