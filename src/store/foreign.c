@@ -209,6 +209,7 @@ bool foreign_parse_uids(struct foreign *f, enum foreign_kind kind, char *text, s
   for (int i = 0; i < LETTERS; i++) f->letters[i] = -1;
   *why = "its first line is not known";
   if (!next_line(&p, end, &l) || !l.whole || !take_number(&l, &version)) return false;
+  if (l.at != text + 1) return false; /* as foreign_raised knows it */
   bool known = version == 1                              ? parse_header_1(f, l)
                : version == 3 && kind == FOREIGN_DOVECOT ? parse_header_3(f, l)
                                                          : false;
