@@ -1,4 +1,4 @@
-# chainmail: see README.md.  Targets: all check demo bench install clean lint.
+# chainmail: see README.md.  Targets: all check fuzz demo bench install clean lint.
 # Variables: PREFIX, DESTDIR, B (where objects go), SANITIZE=1, WERROR=-Werror.
 
 PREFIX = /usr/local/chainmail
@@ -100,7 +100,7 @@ $(B)/%.o: %.c Makefile $(B)/prefix
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # Tests: tests/*/*.c are C programs that print TAP, tests/*/*.t are scripts that do; prove runs both.
-UNIT = $(patsubst tests/%.c,$(B)/tests/%.t,$(wildcard tests/*/*.c))
+UNIT = $(patsubst tests/%.c,$(B)/tests/%.t,$(filter-out tests/fuzz/%,$(wildcard tests/*/*.c)))
 SCRIPTS = $(wildcard tests/*/*.t)
 # TESTS=tests/login/x.t runs just that one.
 TESTS = $(UNIT) $(SCRIPTS)
@@ -111,13 +111,39 @@ $(B)/tests/%.t: $(B)/tests/%.o $(call archives,$(LIBS))
 
 check:
 	scripts/deps check
-	$(MAKE) -j$(JOBS) WERROR=-Werror lint unit-tests all
+	$(MAKE) -j$(JOBS) WERROR=-Werror lint unit-tests fuzz-replay fuzz-targets all
 	CHAINMAIL_BIN=$(CURDIR)/$(B)/bin SANITIZE=$(SANITIZE) tests/run $(TESTS)
 
 unit-tests: $(UNIT)
 
+# Fuzzing: each tests/fuzz/NAME.c is a target.  Below $(B) they are programs that try the inputs they
+# are given (replay.c); below build-fuzz, made by clang, libFuzzer's, which look for inputs.
+FUZZ = $(filter-out replay,$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
+FUZZ_DRIVER = $(B)/tests/fuzz/replay.o
+# What of the programs is no library: their main() stays away.
+FUZZED = $(filter-out src/imapd/imapd.c src/imapd/confine.c,$(wildcard src/imapd/*.c))
+$(B)/libfuzzed.a: $(call objects,$(FUZZED))
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(FUZZ:%=$(B)/fuzz/%): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_DRIVER) $(B)/libfuzzed.a $(call archives,$(LIBS))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcrypt -lcdb -lutf8proc -lbearssl -lskarnet
+fuzz-replay: $(FUZZ:%=$(B)/fuzz/%)
+
+# Null plus zero, which clang alone minds, is right in the next C.
+FUZZ_SANITIZE = address,undefined -fno-sanitize=pointer-overflow -fno-sanitize-recover=all
+# Nothing is made where there is no libFuzzer.
+fuzz-targets:
+	@! tests/fuzz/run -c || $(MAKE) B=build-fuzz CC=clang FUZZ_DRIVER= \
+	  CFLAGS='-O1 -gline-tables-only -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,$(FUZZ_SANITIZE)' \
+	  LDFLAGS='-fsanitize=fuzzer,$(FUZZ_SANITIZE)' fuzz-replay
+
+# T=600 seconds for each, JOBS=2 of them at once, ONLY='mime words'.
+fuzz: fuzz-targets
+	tests/fuzz/run -t $(or $(T),60) -j $(JOBS) $(or $(ONLY),$(FUZZ))
+
 SOURCES = $(wildcard src/*/*.[ch] tests/*.h tests/*/*.[ch])
-SHELL_SOURCES = $(shell grep -lE '^\#!/bin/sh' .ci/run tests/run $(wildcard scripts/* service/*/run service/*/log/run tests/*/*.t))
+SHELL_SOURCES = $(shell grep -lE '^\#!/bin/sh' .ci/run tests/run tests/fuzz/run $(wildcard scripts/* service/*/run service/*/log/run tests/*/*.t))
 lint:
 	clang-format --dry-run -Werror $(SOURCES)
 	clang-tidy --quiet $(wildcard src/*/*.c) -- -std=c11 $(ALL_CPPFLAGS) 2>/dev/null
@@ -141,8 +167,8 @@ install: all
 	scripts/install-conf "$(DESTDIR)" "$(PREFIX)"
 
 clean:
-	rm -rf build build-san
+	rm -rf build build-san build-fuzz
 
-.PHONY: all check unit-tests lint demo bench install clean FORCE
+.PHONY: all check unit-tests fuzz-replay fuzz-targets fuzz lint demo bench install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

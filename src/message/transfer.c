@@ -107,7 +107,7 @@ static void continue_blanks(struct transfer *t, stralloc *out, char c) {
   if (c == '\n') {
     bool crlf = t->nheld && t->held[t->nheld - 1] == '\r';
     t->nheld = 0;
-    sa_add(out, "\r\n" + !crlf, crlf ? 2 : 1);
+    sa_puts(out, crlf ? "\r\n" : "\n");
     return;
   }
   if (!is_blank(c) || t->nheld == QP_HELD_MAX) release_held(t, out);
