@@ -42,7 +42,7 @@ FOUND_CPPFLAGS := $(SYSTEM_INCLUDES) $(foreach m,$(FOUND),-DWITH_$(call capital,
 AUTH_PROGRAMS = authuserdb authpwd authshadow authcram authscram authexternal $(FOUND:%=auth%)
 STORE_TOOLS = maildirimport maildirexport maildircheck
 TOOLS = conf2env maildirmake makeuserdb userdbpw charsetd $(STORE_TOOLS)
-PROGRAMS = tlsd imaplogin imapd $(AUTH_PROGRAMS) $(TOOLS)
+PROGRAMS = tlsd imaplogin imapd authd $(AUTH_PROGRAMS) $(TOOLS)
 
 lib_sources = $(filter-out src/auth/auth%.c $(LEFT_OUT:%=src/auth/source_%.c) \
   $(if $(filter ldap,$(LEFT_OUT)),src/auth/ldap_%.c),$(wildcard src/$(1)/*.c))
@@ -68,6 +68,10 @@ LDLIBS_external = -lcdb
 $(SHARED_MODULES:%=$(B)/bin/auth%): STATIC =
 $(SHARED_MODULES:%=$(B)/bin/auth%): LDLIBS = $(LDLIBS_$(@F:auth%=%)) $(AUTH_LDLIBS)
 $(AUTH_PROGRAMS:%=$(B)/bin/%): $(B)/bin/%: $(B)/src/auth/%.o $(call archives,auth base)
+# authd has every source in it that this build knows.
+$(B)/bin/authd: $(call objects,$(wildcard src/authd/*.c)) $(call archives,auth base)
+$(B)/bin/authd: STATIC =
+$(B)/bin/authd: LDLIBS = -lcdb $(foreach m,$(FOUND),$(LDLIBS_$(m))) $(AUTH_LDLIBS)
 # charsetd is there to load what iconv(3) needs: shared objects.
 $(B)/bin/charsetd: STATIC =
 $(B)/bin/makeuserdb: LDLIBS = -lcrypt -lcdb -lbearssl -lskarnet
