@@ -39,7 +39,7 @@ FOUND := $(foreach m,$(OPTIONAL),$(call probe,$(m)))
 LEFT_OUT := $(filter-out $(FOUND),$(OPTIONAL))
 capital = $(shell echo $(1) | tr a-z A-Z)
 FOUND_CPPFLAGS := $(SYSTEM_INCLUDES) $(foreach m,$(FOUND),-DWITH_$(call capital,$(m)))
-AUTH_PROGRAMS = authuserdb authpwd authshadow authcram authscram authexternal $(FOUND:%=auth%)
+AUTH_PROGRAMS = authuserdb authpwd authshadow authcram authscram authexternal authclient $(FOUND:%=auth%)
 STORE_TOOLS = maildirimport maildirexport maildircheck
 TOOLS = conf2env maildirmake makeuserdb userdbpw charsetd $(STORE_TOOLS)
 PROGRAMS = tlsd imaplogin imapd authd $(AUTH_PROGRAMS) $(TOOLS)
@@ -63,7 +63,7 @@ AUTH_LDLIBS = -lcrypt -lbearssl -lskarnet
 $(B)/bin/authuserdb $(B)/bin/authcram: LDLIBS = -lcdb $(AUTH_LDLIBS)
 $(B)/bin/authscram: LDLIBS = -lcdb -lutf8proc $(AUTH_LDLIBS)
 # The system's account databases (NSS) are shared objects, and so are databases' libraries.
-SHARED_MODULES = pwd shadow external $(FOUND)
+SHARED_MODULES = pwd shadow external client $(FOUND)
 LDLIBS_external = -lcdb
 $(SHARED_MODULES:%=$(B)/bin/auth%): STATIC =
 $(SHARED_MODULES:%=$(B)/bin/auth%): LDLIBS = $(LDLIBS_$(@F:auth%=%)) $(AUTH_LDLIBS)
