@@ -15,7 +15,7 @@
 enum { DECOMPOSED_MAX = 32 }; /* U+FDFA is the longest, with 18 */
 
 /* Raised by who changes how text is decoded or folded. */
-enum { TEXT_VERSION = 1 };
+enum { TEXT_VERSION = 2 };
 
 uint32_t message_text_version(void) {
   uint32_t version = TEXT_VERSION;
@@ -117,14 +117,31 @@ static bool is_utf8(char const *text, size_t size) {
   return true;
 }
 
+void collapse_blanks(stralloc *text, size_t start) {
+  size_t to = start;
+  for (size_t i = start; i < text->len; i++) {
+    bool blank = is_blank(text->s[i]);
+    if (blank && to > start && text->s[to - 1] == ' ') continue;
+    text->s[to++] = (char)(blank ? ' ' : text->s[i]);
+  }
+  text->len = to;
+}
+
+static void form_init(struct needle_form *form, stralloc const *folded, struct arena *arena) {
+  wanted_init(&form->folded, arena_copy(arena, folded->s ? folded->s : "", folded->len),
+              folded->len);
+  form->ntrigrams =
+      trigrams_of(form->folded.text, folded->len, form->trigrams, NEEDLE_TRIGRAMS_MAX);
+}
+
 struct message_needle *message_needle_new(char const *utf8, size_t size, struct arena *arena) {
   if (!is_utf8(utf8, size)) return 0;
   stralloc folded = STRALLOC_ZERO;
   casemap_fold(&folded, utf8, size);
   struct message_needle *needle = arena_alloc(arena, sizeof *needle);
-  wanted_init(&needle->folded, arena_copy(arena, folded.s ? folded.s : "", folded.len), folded.len);
-  needle->ntrigrams =
-      trigrams_of(needle->folded.text, folded.len, needle->trigrams, NEEDLE_TRIGRAMS_MAX);
+  form_init(&needle->body, &folded, arena);
+  collapse_blanks(&folded, 0);
+  form_init(&needle->header, &folded, arena);
   stralloc_free(&folded);
   return needle;
 }

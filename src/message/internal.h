@@ -198,11 +198,18 @@ bool wanted_in(struct wanted const *, char const *data, size_t size);
  * so that line ends compare equal whatever the file has. */
 void casemap_fold(stralloc *out, char const *utf8, size_t size);
 
+/* Makes one blank of each run of blanks in bytes from `start` on: where a header's line was folded
+ * is no matter to who searches. */
+void collapse_blanks(stralloc *, size_t start);
+
 enum { NEEDLE_TRIGRAMS_MAX = 32 }; /* more exclude nothing more */
-struct message_needle {
+struct needle_form {
   struct wanted folded;
   unsigned int ntrigrams;
   uint16_t trigrams[NEEDLE_TRIGRAMS_MAX]; /* hashed */
+};
+struct message_needle {
+  struct needle_form body, header; /* header: with its blanks collapsed */
 };
 
 /* ---- signature.c ---- */

@@ -243,7 +243,8 @@ bool message_next_id(char const *value, size_t size, size_t *at, stralloc *id);
 struct message_needle;
 /* null if text is not valid UTF-8.  An empty needle is in everything. */
 struct message_needle *message_needle_new(char const *utf8, size_t size, struct arena *);
-/* Whether a header value (raw, folded) holds it, encoded words decoded. */
+/* Whether a header value (raw, folded) holds it, encoded words decoded; a run of blanks counts as
+ * one, in the needle too. */
 bool message_value_matches(struct message_needle const *, char const *value, size_t size);
 /* The same in two steps.  Appends what a header value is compared as; it holds no byte 0xff, which
  * is in no needle either, so that it can stand between values. */

@@ -75,7 +75,7 @@ void message_put_signature(stralloc *out, struct message_trigrams const *t) {
   sa_add(out, (char const *)words, (n[0] + n[1]) * sizeof *words);
 }
 
-static bool may_hold(struct message_needle const *needle, char const *words, unsigned int n) {
+static bool may_hold(struct needle_form const *needle, char const *words, unsigned int n) {
   uint64_t word;
   for (unsigned int i = 0; i < needle->ntrigrams; i++) {
     unsigned int at = place_of(needle->trigrams[i], n);
@@ -95,5 +95,6 @@ bool message_signature_excludes(struct message_needle const *needle, bool with_h
       size != sizeof n + (n[0] + n[1]) * sizeof(uint64_t))
     return false;
   char const *body = signature + sizeof n, *header = body + n[0] * sizeof(uint64_t);
-  return !may_hold(needle, body, n[0]) && !(with_header && may_hold(needle, header, n[1]));
+  return !may_hold(&needle->body, body, n[0]) &&
+         !(with_header && may_hold(&needle->header, header, n[1]));
 }

@@ -12,6 +12,7 @@ struct search {
   struct message_trigrams *trigrams; /* null: not wanted, and what is found first is enough */
   uint64_t *seen;                    /* those of the text that is searched; null: likewise */
   struct message_needle const *needle;
+  struct needle_form const *form; /* of it, that counts in this text */
   stralloc folded; /* the end of what was searched, and what is to be searched next */
   stralloc utf8, decoded;
 };
@@ -23,22 +24,27 @@ static void begin_text(struct search *s) {
 
 /* What a text that goes on may have in common with its continuation. */
 static size_t overlap(struct search const *s) {
-  size_t size = s->needle->folded.size > TRIGRAM ? s->needle->folded.size : TRIGRAM;
+  size_t size = s->form->folded.size > TRIGRAM ? s->form->folded.size : TRIGRAM;
   return size - 1;
 }
 
-/* More of the text, whole characters of UTF-8.  True: no more is needed. */
-static bool search_more(struct search *s, char const *utf8, size_t size) {
-  if (!size) return false;
-  casemap_fold(&s->folded, utf8, size);
+/* What has been folded.  True: no more is needed. */
+static bool search_folded(struct search *s) {
   if (s->seen) trigrams_add(s->seen, s->folded.s, s->folded.len);
-  if (s->wanted && !s->found) s->found = wanted_in(&s->needle->folded, s->folded.s, s->folded.len);
+  if (s->wanted && !s->found) s->found = wanted_in(&s->form->folded, s->folded.s, s->folded.len);
   size_t keep = overlap(s);
   if (s->folded.len > keep) {
     memmove(s->folded.s, s->folded.s + s->folded.len - keep, keep);
     s->folded.len = keep;
   }
   return s->found && !s->seen;
+}
+
+/* More of the text, whole characters of UTF-8. */
+static bool search_more(struct search *s, char const *utf8, size_t size) {
+  if (!size) return false;
+  casemap_fold(&s->folded, utf8, size);
+  return search_folded(s);
 }
 
 /* Header text is bounded, so it is decoded as a whole. */
@@ -49,7 +55,10 @@ static bool search_value(struct search *s, char const *value, size_t size) {
   message_decode_words(&s->utf8, unfolded, strlen(unfolded));
   arena_release(&arena);
   begin_text(s);
-  return search_more(s, s->utf8.s, s->utf8.len);
+  if (!s->utf8.len) return false;
+  casemap_fold(&s->folded, s->utf8.s, s->utf8.len);
+  collapse_blanks(&s->folded, 0);
+  return search_folded(s);
 }
 
 static void end_search(struct search *s) {
@@ -64,6 +73,7 @@ static bool matches_plainly(struct message_needle const *needle, char const *val
                             bool *matches) {
   static struct wanted const encoded_word = {"=?", 2, 0, 1};
   char folded[512];
+  size_t n = 0;
   unsigned char high = 0;
   while (size && is_blank(*value)) value++, size--;
   while (size && is_blank(value[size - 1])) size--;
@@ -73,9 +83,13 @@ static bool matches_plainly(struct message_needle const *needle, char const *val
   for (size_t i = 0; i < size; i++) {
     unsigned char c = (unsigned char)value[i];
     high |= c;
-    folded[i] = (char)(c - ((unsigned char)(c - 'a') < 26 ? 32 : 0));
+    if (is_blank(value[i])) {
+      if (folded[n - 1] == ' ') continue; /* n: the first is no blank */
+      c = ' ';
+    }
+    folded[n++] = (char)(c - ((unsigned char)(c - 'a') < 26 ? 32 : 0));
   }
-  *matches = wanted_in(&needle->folded, folded, size);
+  *matches = wanted_in(&needle->header.folded, folded, n);
   return !(high & 0x80);
 }
 
@@ -84,20 +98,22 @@ void message_put_folded(stralloc *out, char const *value, size_t size) {
   stralloc utf8 = STRALLOC_ZERO;
   char const *unfolded = field_unfold(value, size, &arena);
   message_decode_words(&utf8, unfolded, strlen(unfolded));
+  size_t start = out->len;
   casemap_fold(out, utf8.s, utf8.len);
+  collapse_blanks(out, start);
   stralloc_free(&utf8);
   arena_release(&arena);
 }
 
 bool message_folded_matches(struct message_needle const *needle, char const *folded, size_t size) {
-  return wanted_in(&needle->folded, folded, size);
+  return wanted_in(&needle->header.folded, folded, size);
 }
 
 bool message_value_matches(struct message_needle const *needle, char const *value, size_t size) {
   bool matches;
-  if (!needle->folded.size) return true;
+  if (!needle->header.folded.size) return true;
   if (matches_plainly(needle, value, size, &matches)) return matches;
-  struct search s = {.needle = needle, .wanted = true};
+  struct search s = {.needle = needle, .form = &needle->header, .wanted = true};
   search_value(&s, value, size);
   end_search(&s);
   return s.found;
@@ -196,10 +212,12 @@ static struct message_part const *next_part(struct message_part const *p) {
 
 static int search_part(struct search *s, struct message_part const *p) {
   s->wanted = s->with_header;
+  s->form = &s->needle->header;
   s->seen = s->trigrams ? s->trigrams->header : 0;
   int ended = s->wanted || s->seen ? search_header(s, p) : 0;
   if (ended || p->is_multipart || p->is_message || !is_text(p)) return ended;
   s->wanted = true;
+  s->form = &s->needle->body;
   s->seen = s->trigrams ? s->trigrams->body : 0;
   return search_leaf(s, p);
 }
@@ -210,9 +228,9 @@ int message_text_matches(struct message_bytes const *bytes, struct message_part 
   struct search s = {
       .bytes = bytes, .with_header = with_header, .needle = needle, .trigrams = trigrams};
   int ended = 0;
-  if (!needle->folded.size && !trigrams) return 1;
+  if (!needle->body.folded.size && !trigrams) return 1;
   for (struct message_part const *p = root; p && !ended; p = next_part(p))
     ended = search_part(&s, p);
   end_search(&s);
-  return ended < 0 ? -1 : s.found || !needle->folded.size;
+  return ended < 0 ? -1 : s.found || !needle->body.folded.size;
 }

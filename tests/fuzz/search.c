@@ -11,8 +11,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
   return 0;
 }
 
-static bool holds(stralloc const *folded, struct message_needle const *needle) {
-  struct wanted const *w = &needle->folded;
+static bool holds(stralloc const *folded, struct needle_form const *form) {
+  struct wanted const *w = &form->folded;
   for (size_t at = 0; at + w->size <= folded->len; at++)
     if (!memcmp(folded->s + at, w->text, w->size)) return true;
   return false;
@@ -29,7 +29,7 @@ static bool leaf_holds(uint8_t const *data, struct message_part const *p,
                   true);
   charset_convert(&charset, &utf8, decoded.s ? decoded.s : "", decoded.len, true);
   if (utf8.len) casemap_fold(&folded, utf8.s, utf8.len);
-  bool found = holds(&folded, needle);
+  bool found = holds(&folded, &needle->body);
   stralloc_free(&decoded);
   stralloc_free(&utf8);
   stralloc_free(&folded);
@@ -52,13 +52,24 @@ static void check_kept(char const *value, size_t size, struct message_needle con
   stralloc_free(&kept);
 }
 
+static void drop_double_blanks(stralloc *s) {
+  for (size_t i = 0; i < s->len; i++)
+    if (s->s[i] == '\t') s->s[i] = ' ';
+  for (size_t i = 1; i < s->len;)
+    if (s->s[i] == ' ' && s->s[i - 1] == ' ')
+      memmove(s->s + i, s->s + i + 1, --s->len - i);
+    else
+      i++;
+}
+
 static bool value_holds(char const *value, size_t size, struct message_needle const *needle,
                         struct arena *arena) {
   stralloc utf8 = STRALLOC_ZERO, folded = STRALLOC_ZERO;
   char const *unfolded = field_unfold(value, size, arena);
   message_decode_words(&utf8, unfolded, strlen(unfolded));
   if (utf8.len) casemap_fold(&folded, utf8.s, utf8.len);
-  bool found = holds(&folded, needle);
+  drop_double_blanks(&folded);
+  bool found = holds(&folded, &needle->header);
   check_kept(value, size, needle, found);
   stralloc_free(&utf8);
   stralloc_free(&folded);
@@ -142,7 +153,7 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size) {
   struct arena arena = {0};
   struct dice dice = dice_of(data, size);
   struct message_needle *needle = message_needle_new((char const *)data, wanted, &arena);
-  if (needle && needle->folded.size) {
+  if (needle && needle->body.folded.size) {
     data += wanted, size -= wanted;
     check(data, size, needle, &arena);
     if (!throw_of(&dice, 8)) {

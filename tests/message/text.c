@@ -36,6 +36,10 @@ static void test_values(void) {
   ok(value_has("anything", ""), "RFC 3501 section 6.4.4: nothing is in everything");
   ok(value_has("", "") && !value_has("", "a"), "an empty value");
   ok(value_has("two\r\n lines", "two lines"), "folding");
+  ok(value_has("two\r\n\tlines", "two lines") && value_has("two  \n  lines", "TWO \tlines") &&
+         value_has("a  b", "a b") && value_has("a b", "a  b") && !value_has("a  b", "ab"),
+     "a run of blanks is one");
+  ok(value_has("=?utf-8?q?a?= \r\n\t b \xc3\xa9", "a b"), "and beside an encoded word");
   ok(value_has("=?iso-8859-1?q?GR=DC=DFe?=", "gr\xc3\xbc\xc3\x9f"), "an encoded word");
   ok(value_has("=?utf-8?q?ab?= =?utf-8?q?cd?=", "bc"), "across two encoded words");
   ok(value_has("\xd0\x9f\xd1\x80\xd0\xb8", "\xd0\xbf\xd0\xa0\xd0\x98"), "Cyrillic without case");
