@@ -15,7 +15,9 @@
  *   order.c      sorting by numbers
  *   base64.c     RFC 4648 section 4
  *   tlsfacts.c   what the TLS side of a connection says of it
+ *   address.c    addresses as limits count them, and lists of networks
  *   slots.c      how many connections of one address may be before login
+ *   slowdown.c   what addresses have failed to log in lately
  *   settings.c   numbers and switches from the environment
  *
  * Unless a comment says otherwise, functions that return int return 0 for success and -1 with
@@ -243,6 +245,15 @@ void tls_facts_unset(void);
  * side has verified, without that attribute, or without TLS_EXTERNAL. */
 char const *tls_peer_identity(void);
 
+/* ---- address.c ---- */
+/* A number for what limits count as one: an IPv4 address, however written (192.0.2.1,
+ * ::ffff:192.0.2.1), or an IPv6 /64, which is what one customer has.  No two have the same. 0 if
+ * the text is no address. */
+uint64_t address_group(char const *text);
+/* Whether the address (null: none) is in a list of addresses and networks (192.0.2.0/24,
+ * 2001:db8::/32) with blanks or commas between them; -1 if the list is wrong. */
+int address_listed(char const *text, char const *list);
+
 /* ---- slots.c ---- */
 /* Takes one of `max` places of this address in the file at path, creating it if it is missing.
  * Returns a descriptor that holds the place until its last copy is closed; -1 with EAGAIN if all
@@ -252,6 +263,27 @@ int slot_take(char const *path, char const *address, unsigned int max);
  * logged.  -1 with another errno than EAGAIN, too, if no places are kept: a file that fails is no
  * reason to shut everybody out. */
 int slot_take_configured(void);
+
+/* ---- slowdown.c ----
+ * A file that fails is logged and no reason to shut anybody out, or to make anybody wait. */
+struct slowdown {
+  char const *path; /* null: nothing is counted for this client */
+  uint64_t address;
+  uint32_t free;   /* failures that cost nothing */
+  uint32_t fade_s; /* after so many seconds one failure is forgotten */
+  int64_t most_ms; /* the longest wait */
+};
+/* By TCPREMOTEIP, IMAP_LOGIN_SLOWDOWN, IMAP_LOGIN_FREE, IMAP_LOGIN_FADE, IMAP_LOGIN_SLOWEST and
+ * IMAP_LOGIN_EXEMPT; exits 100 if one is wrong. */
+void slowdown_configure(struct slowdown *);
+/* How long a login of this address has to wait before it is looked at, in milliseconds; *count: the
+ * failures it waits for. */
+int64_t slowdown_wait(struct slowdown const *, uint32_t *count);
+/* One failure more. */
+void slowdown_failed(struct slowdown const *);
+/* A login takes one failure back, no more: who has an account of their own here would otherwise
+ * wipe the slate clean between guesses at another's. */
+void slowdown_admitted(struct slowdown const *);
 
 /* ---- settings.c ---- */
 /* The decimal number in environment variable `name`, `fallback` if it is unset or empty.  A value

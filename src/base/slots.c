@@ -6,26 +6,19 @@
 #define _GNU_SOURCE /* F_OFD_SETLK */
 #include "base/base.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum { PLACES = 256 }; /* bytes for each address, which bounds max */
 
-/* Distinct for each IPv4 address; IPv6 by /64, which is what one customer has, mixed down to 54
- * bits, so that two networks share places only by a rare chance. */
+/* Distinct for each IPv4 address; an IPv6 /64 is mixed down to 54 bits, so that two networks share
+ * places only by a rare chance. */
 static uint64_t address_number(char const *text) {
-  unsigned char a[16];
-  uint64_t n = 0;
-  if (inet_pton(AF_INET, text, a) == 1) {
-    for (size_t i = 0; i < 4; i++) n = n << 8 | a[i];
-    return n;
-  }
-  if (inet_pton(AF_INET6, text, a) != 1) return 0;
-  for (size_t i = 0; i < 8; i++) n = n << 8 | a[i];
+  uint64_t n = address_group(text);
+  uint64_t v4 = n ^ UINT64_C(0xffff) << 32;
+  if (!n || v4 <= UINT32_MAX) return n ? v4 : 0;
   n *= UINT64_C(0x9e3779b97f4a7c15);
   return (n >> 10) | UINT64_C(1) << 32;
 }
