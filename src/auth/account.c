@@ -93,6 +93,9 @@ static void log_login(struct auth_account const *a) {
 noreturn void account_become(struct auth_account const *a, char const *module,
                              struct chain const *chain) {
   struct chain c = *chain;
+  struct slowdown slowdown;
+  slowdown_configure(&slowdown);
+  slowdown_admitted(&slowdown);
   char const **environment = environment_rebuild((char const *const *)environ, a, module);
   if (!environment) give_up(a, &c, "rebuild the environment", 0, "raise the memory limit");
   bool entered = !chdir(a->home);

@@ -17,26 +17,31 @@ static char const *claimed_user(struct keeper const *k) {
   return *k->state.user || !found ? k->state.user : found;
 }
 
-static void pause_until(struct keeper *k, int64_t step) {
-  if (wait_until(failure_boundary(k->state.received, clock_ms(), step), k->parser)) return;
+static void pause_until(struct keeper const *k, int64_t when) {
+  if (wait_until(when, k->parser)) return;
   keeper_tell(k, TELL_QUIT);
   keeper_end(k, "client-gone", 0);
+}
+
+static void pause_failure(struct keeper const *k, int64_t step) {
+  pause_until(k, failure_boundary(k->state.received, clock_ms(), step));
 }
 
 static void settle_temporary(struct keeper *k) {
   log_event("login-unavailable", "user", claimed_user(k), "ip", k->ip, "method",
             methods[k->state.method].name, "remedy", "see the modules' lines above", (char *)0);
-  pause_until(k, failure_step(k->delay_ms, 1));
+  pause_failure(k, failure_step(k->delay_ms, 1));
   keeper_tell(k, TELL_TEMPORARY);
 }
 
 static void settle_denied(struct keeper *k, char const *verdict) {
   char failures[21];
   k->state.failures++;
+  slowdown_failed(&k->slowdown);
   log_event("login-failed", "user", claimed_user(k), "ip", k->ip, "method",
             methods[k->state.method].name, "failures", log_number(failures, k->state.failures),
             "verdict", verdict, (char *)0);
-  pause_until(k, failure_step(k->delay_ms, k->state.failures));
+  pause_failure(k, failure_step(k->delay_ms, k->state.failures));
   if (k->state.failures >= k->failures_max) {
     keeper_tell(k, TELL_DENIED_BYE);
     keeper_end(k, "too-many-failures", EXIT_REFUSED);
@@ -124,12 +129,24 @@ static void become_module(struct keeper *k) {
   keeper_settle(k, "temporary");
 }
 
+/* Before the modules are asked, right and wrong alike: who hangs up instead has not tried. */
+static void slow_down(struct keeper const *k) {
+  uint32_t count;
+  char failures[21], seconds[21];
+  int64_t wait = slowdown_wait(&k->slowdown, &count);
+  if (!wait) return;
+  log_event("slowed", "ip", k->ip, "failures", log_number(failures, count), "seconds",
+            log_number(seconds, (uint64_t)wait / 1000), (char *)0);
+  pause_until(k, clock_ms() + wait);
+}
+
 void keeper_take_login(struct keeper *k, char const *message, size_t size) {
   struct credentials *c = &k->credentials;
   if (!credentials_unpack(message, size, c) || !(k->config.methods & 1U << c->method))
     keeper_end_violation(k, "credentials");
   if (k->config.tls_required && !k->config.tls && !k->state.tls)
     keeper_end_violation(k, "password without TLS");
+  slow_down(k);
   k->state.received = clock_ms();
   k->state.method = c->method;
   memcpy(k->state.user, c->user, sizeof c->user);

@@ -195,6 +195,7 @@ static void read_settings(struct keeper *k) {
     k->config.uid = needed_id("UID");
     k->config.gid = needed_id("GID");
   }
+  slowdown_configure(&k->slowdown);
   k->ip = getenv("TCPREMOTEIP");
 }
 

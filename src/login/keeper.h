@@ -16,6 +16,7 @@ struct keeper {
   int64_t deadline;
   uint32_t failures_max;
   int64_t delay_ms, handshake_ms;
+  struct slowdown slowdown;
   char const *ip; /* null if there is no network */
   bool ready;     /* the parser has said so */
 };
