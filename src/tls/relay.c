@@ -73,6 +73,7 @@ static void write_chain(struct relay *r) {
       n = (ssize_t)size;
     }
   }
+  explicit_bzero(buf, (size_t)n); /* it may have been a password */
   br_ssl_engine_recvapp_ack(r->tls, (size_t)n);
 }
 
