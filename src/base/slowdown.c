@@ -5,9 +5,9 @@
  * The file is a table of fixed size: a secret, then BUCKETS buckets of WAYS entries.  There is no
  * daemon, no header to be wrong, and nothing to clean: entries fade, and a full bucket gives up its
  * coldest one.  Any bytes at all make a valid table: addresses are stored whole, so that a damaged
- * entry is most likely nobody's, and what an entry may say is bounded when it is read.  It is read
- * and written under a lock that ends with its process, never mapped: a file that somebody cuts off
- * must not be a signal.  doc/chain.md, "Slowing down", has the reasons. */
+ * entry is most likely nobody's, and what an entry may say is bounded when it is read.  A bucket is
+ * read and written under a lock that ends with its process, never mapped: a file that somebody cuts
+ * off must not be a signal.  doc/chain.md, "Slowing down", has the reasons. */
 #include "base/base.h"
 
 #include <errno.h>
@@ -22,7 +22,8 @@ enum {
   BUCKETS = 1 << BUCKETS_LOG2,
   WAYS = 8,          /* with BUCKETS, 65,536 addresses in 1 MiB */
   COUNT_BEYOND = 20, /* what is counted beyond the failures that are free: bounds the punishment */
-  LOCK_WAIT_MS = 100 /* it is held for microseconds */
+  LOCK_WAIT_MS = 1000, /* it is held for microseconds, unless the machine is overrun */
+  LOCK_PAUSE_NS = 1000000
 };
 
 struct entry {
@@ -63,6 +64,7 @@ static int write_at(int fd, void const *from, size_t size, off_t place) {
   return n == (ssize_t)size ? 0 : -1;
 }
 
+/* Without a lock: who loses the race to make it has counted one failure where nobody finds it. */
 static int find_secret(int fd, struct secret *s) {
   if (read_at(fd, s, sizeof *s, 0) < 0) return -1;
   if (s->factor && s->summand) return 0;
@@ -72,12 +74,23 @@ static int find_secret(int fd, struct secret *s) {
   return write_at(fd, s, sizeof *s, 0);
 }
 
+static int lock_bucket(struct table const *t) {
+  int64_t deadline = clock_ms() + LOCK_WAIT_MS;
+  struct timespec pause = {0, LOCK_PAUSE_NS};
+  while (lock_part(t->fd, LOCK_WRITE, (uint64_t)t->place, sizeof t->bucket) < 0) {
+    if (errno != EAGAIN || clock_ms() >= deadline) return -1;
+    nanosleep(&pause, 0);
+  }
+  return 0;
+}
+
 static int find_bucket(struct table *t, uint64_t address) {
   struct secret s;
   if (find_secret(t->fd, &s) < 0) return -1;
   uint64_t mixed = (address ^ address >> 32) * s.factor + s.summand;
   uint64_t number = mixed >> (64 - BUCKETS_LOG2);
   t->place = (off_t)(sizeof s + number * sizeof t->bucket);
+  if (lock_bucket(t) < 0) return -1;
   return read_at(t->fd, &t->bucket, sizeof t->bucket, t->place);
 }
 
@@ -86,7 +99,7 @@ static int table_open(struct table *t, struct slowdown const *s) {
   if (t->fd < 0) return -1;
   t->fd = fd_move_high(t->fd);
   if (t->fd < 0) return -1;
-  if (!lock_file(t->fd, LOCK_WRITE, LOCK_WAIT_MS) && !find_bucket(t, s->address)) return 0;
+  if (!find_bucket(t, s->address)) return 0;
   int saved = errno;
   close(t->fd);
   errno = saved;
