@@ -86,6 +86,24 @@ for (['fail', 'no shared cipher suite', 'the reason is logged'],
     ok $server->logged(qr/tls-failed ip=127\.0\.0\.1 reason="?\Q$reason\E"?$/m), "$mode: $name";
 }
 
+# The command may come in pieces; what comes behind it in the clear is nobody's.
+{
+    my $server = server();
+    my $c = $server->client;
+    $c->line;
+    $c->say("a STARTTLS\r");
+    $c->say("\n");
+    like $c->line, qr/^a OK/, 'STARTTLS in two pieces';
+}
+for my $way (sub { "a STARTTLS\r\n" . "b NOOP\r\n" x 500 }, sub { "a STARTTLS\r\n{5+}\r\nhello" }, sub { "a STARTTLS\r\n\x16\x03\x01\x00\x05hello" }) {
+    my $server = server();
+    my $c = $server->client;
+    $c->line;
+    $c->say($way->());
+    unlike $c->rest // '', qr/^b OK/m, 'pipelined behind STARTTLS: nothing of it is answered';
+    ok $server->logged(qr/disconnect .*reason=starttls-injection/), '... nor is TLS begun on it';
+}
+
 # The descriptors may be where others want theirs.
 {
     my $server = server(FAKE_LOW => 1);
@@ -100,8 +118,8 @@ for (['fail', 'no shared cipher suite', 'the reason is logged'],
 # The real thing.
 SKIP: {
     my $tlsd = "$LoginServer::bin/tlsd";
-    skip 'no tlsd here', 8 unless -x $tlsd;
-    skip 'no IO::Socket::SSL here', 8 unless eval { require IO::Socket::SSL; 1 };
+    skip 'no tlsd here', 12 unless -x $tlsd;
+    skip 'no IO::Socket::SSL here', 12 unless eval { require IO::Socket::SSL; 1 };
     my $make = sub {
         my (@option) = @_;
         my $server = LoginServer->new(before => ["$LoginServer::bin/tlsd", @option], modules => ['authone']);
@@ -112,6 +130,15 @@ SKIP: {
         return $server->start;
     };
     my $server = $make->('-n');
+    {
+        my $c = $server->client;
+        $c->line;
+        like $c->command('a STARTTLS'), qr/^a OK /, 'tlsd -n: a client that begins';
+        $c->say("b LOGIN authone.accept secret\r\n");
+        is $c->line, undef, '... and goes on in the clear, hears nothing';
+        ok $server->logged(qr/tls-failed .*reason=/), '... and is logged';
+        is scalar($server->calls), 0, '... and no module is asked';
+    }
     my $c = $server->client;
     like $c->line, qr/STARTTLS/, 'tlsd -n: STARTTLS is offered';
     like $c->command('a STARTTLS'), qr/^a OK /, 'tlsd -n: and begins';
