@@ -64,24 +64,29 @@ static int write_at(int fd, void const *from, size_t size, off_t place) {
   return n == (ssize_t)size ? 0 : -1;
 }
 
-/* Without a lock: who loses the race to make it has counted one failure where nobody finds it. */
-static int find_secret(int fd, struct secret *s) {
-  if (read_at(fd, s, sizeof *s, 0) < 0) return -1;
-  if (s->factor && s->summand) return 0;
-  if (getentropy(s, sizeof *s) < 0) return -1;
-  s->factor |= 1;
-  s->summand |= 1;
-  return write_at(fd, s, sizeof *s, 0);
-}
-
-static int lock_bucket(struct table const *t) {
+static int lock(int fd, off_t place, size_t size) {
   int64_t deadline = clock_ms() + LOCK_WAIT_MS;
   struct timespec pause = {0, LOCK_PAUSE_NS};
-  while (lock_part(t->fd, LOCK_WRITE, (uint64_t)t->place, sizeof t->bucket) < 0) {
+  while (lock_part(fd, LOCK_WRITE, (uint64_t)place, size) < 0) {
     if (errno != EAGAIN || clock_ms() >= deadline) return -1;
     nanosleep(&pause, 0);
   }
   return 0;
+}
+
+static bool is_made(struct secret const *s) {
+  return s->factor && s->summand;
+}
+
+static int find_secret(int fd, struct secret *s) {
+  if (read_at(fd, s, sizeof *s, 0) < 0) return -1;
+  if (is_made(s)) return 0;
+  if (lock(fd, 0, sizeof *s) < 0 || read_at(fd, s, sizeof *s, 0) < 0) return -1;
+  if (is_made(s)) return 0; /* by another, meanwhile */
+  if (getentropy(s, sizeof *s) < 0) return -1;
+  s->factor |= 1;
+  s->summand |= 1;
+  return write_at(fd, s, sizeof *s, 0);
 }
 
 static int find_bucket(struct table *t, uint64_t address) {
@@ -90,7 +95,7 @@ static int find_bucket(struct table *t, uint64_t address) {
   uint64_t mixed = (address ^ address >> 32) * s.factor + s.summand;
   uint64_t number = mixed >> (64 - BUCKETS_LOG2);
   t->place = (off_t)(sizeof s + number * sizeof t->bucket);
-  if (lock_bucket(t) < 0) return -1;
+  if (lock(t->fd, t->place, sizeof t->bucket) < 0) return -1;
   return read_at(t->fd, &t->bucket, sizeof t->bucket, t->place);
 }
 

@@ -94,20 +94,22 @@ sub honest_logins {
 
 sub shown { my @ms = @_; return sprintf 'median %.1f ms, nine in ten %.1f ms, slowest %.1f ms', @ms[ @ms / 2, @ms * 0.9, -1 ] }
 
-# The engines and parsers are nobody's children, but they stay in the session of their service.
-sub processes {
-    my %session;
-    my %name = %{ children_of($demo->{pid}) };
-    for my $pid (grep { $name{$_} eq 'tcpserver' } keys %name) {
-        $session{$1} = 1 if (slurp("/proc/$pid/stat") // '') =~ /\) \S \d+ \d+ (\d+)/;
-    }
-    my @found;
+# Of each process that there is: name and session.
+sub stats {
+    my %stat;
     for my $path (glob '/proc/[0-9]*/stat') {
         open my $file, '<', $path or next;
         my $line = <$file> // next;
-        push @found, $1 if $line =~ /\((.*)\) \S \d+ \d+ (\d+)/ && $session{$2} && $1 ne 'tcpserver';
+        $stat{$1} = [$2, $3] if $line =~ /^(\d+) \((.*)\) \S \d+ \d+ (\d+)/;
     }
-    return @found;
+    return \%stat;
+}
+
+# The engines and parsers are nobody's children, but they stay in the session of their service.
+sub processes {
+    my ($below, $stat) = (children_of($demo->{pid}), stats());
+    my %session = map { $_->[1] => 1 } grep { $_ && $_->[0] eq 'tcpserver' } map { $stat->{$_} } keys %$below;
+    return grep { $_ ne 'tcpserver' } map { $_->[0] } grep { $session{ $_->[1] } } values %$stat;
 }
 
 my ($bad, @usual) = honest_logins();
