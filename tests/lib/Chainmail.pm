@@ -18,7 +18,7 @@ use Time::HiRes qw(sleep time);
 use Chainmail::Client;
 
 our @EXPORT = qw($BIN $TOP $T $UID PATIENCE
-  run_command slurp spew own home deliver messages same_mail corpus
+  run_command slurp spew own home deliver messages same_mail corpus corpus_archives unpacked generated
   imapd demo stop_demo free_port eventually memory_kib children_of);
 
 my $owner = $$;
@@ -152,32 +152,50 @@ sub same_mail {
     ok(!@wrong, $name) or diag(scalar(@wrong) . " differ, one begins: " . substr($wrong[0], 0, 300));
 }
 
-# The test corpus where it lies beside the project, else generated mail: [texts], at least $n.
+# The archives of the test corpus; none where it is not.
+sub corpus_archives {
+    my $where = $ENV{CHAINMAIL_CORPUS} // "$TOP/../shared/corpus";
+    my @archives = glob "'$where'/*.tar.xz";
+    return @archives;
+}
+
+# The messages of an archive: [archive/number, text], in order.
+sub unpacked {
+    my ($archive) = @_;
+    my $dir = tempdir(DIR => $T);
+    system('tar', '-C', $dir, '-xJf', $archive) == 0 or die "tar: $archive\n";
+    my ($name) = $archive =~ m{([^/]+)\.tar\.xz$};
+    my @messages;
+    for my $file (sort glob "'$dir'/*/*") {
+        my ($number) = $file =~ m{/(\d+)\.[^/]*$} or next;
+        (my $text = slurp($file)) =~ s/\AFrom [^\n]*\n//;
+        push @messages, ["$name/$number", $text];
+    }
+    return @messages;
+}
+
+# Generated mail: [samplemail/number, text], in order.
+sub generated {
+    my ($n) = @_;
+    my $home = home("generated.$n");
+    my ($code, $text) = run_command("$TOP/scripts/samplemail", "$home/Maildir", $n);
+    die "samplemail: $text" if $code;
+    my $number = 0;
+    return map { [sprintf('samplemail/%04d', ++$number), slurp($_)] }
+      sort glob "'$home'/Maildir/{,.[!.]*/}{cur,new}/*";
+}
+
+# The test corpus where it is, else generated mail: [texts], at least $n.
 sub corpus {
     my ($n) = @_;
     my (@texts, $from);
-    for my $archive (glob "'$TOP'/../shared/corpus/*.tar.xz") {
-        my $dir = tempdir(DIR => $T);
-        system('tar', '-C', $dir, '-xJf', $archive) == 0 or die "tar: $archive\n";
-        my @files;
-        my @dirs = ($dir);
-        while (defined(my $d = shift @dirs)) {
-            push @dirs,  grep { -d } glob "'$d'/*";
-            push @files, grep { -f } glob "'$d'/*";
-        }
-        for my $file (sort @files) {
-            next if $file =~ m{/cmds$};
-            (my $text = slurp($file)) =~ s/\AFrom [^\n]*\n//;
-            push @texts, $text;
-        }
+    for my $archive (corpus_archives()) {
+        push @texts, map { $_->[1] } unpacked($archive);
         $from = 'the corpus';
         last if @texts >= $n;
     }
     if (!@texts) {
-        my $home = home('generated');
-        my ($code, $text) = run_command("$TOP/scripts/samplemail", "$home/Maildir", $n);
-        die "samplemail: $text" if $code;
-        @texts = map { slurp($_) } glob "'$home'/Maildir/{,.[!.]*/}{cur,new}/*";
+        @texts = map { $_->[1] } generated($n);
         $from  = 'scripts/samplemail';
     }
     die "corpus: only " . @texts . " messages\n" if @texts < $n;

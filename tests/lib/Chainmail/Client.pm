@@ -12,10 +12,18 @@ use Time::HiRes qw(time);
 
 use constant PATIENCE => 60;
 
+# Over a socket, or a pair of pipes: from the server and to it.
 sub over {
-    my ($class, $socket) = @_;
+    my ($class, $socket, $to) = @_;
     $socket->blocking(1);
-    return bless { socket => $socket, buffer => '', tag => 0, untagged => [], eof => 0 }, $class;
+    return bless {
+        socket   => $socket,
+        to       => $to // $socket,
+        buffer   => '',
+        tag      => 0,
+        untagged => [],
+        eof      => 0
+    }, $class;
 }
 
 # Connects to 127.0.0.1; tls => 1 for TLS from the first byte; reads the greeting unless raw => 1.
@@ -49,7 +57,7 @@ sub greeting {
 sub send {
     my ($self, $bytes) = @_;
     while (length $bytes) {
-        my $n = syswrite $self->{socket}, $bytes;
+        my $n = syswrite $self->{to}, $bytes;
         if (!defined $n) {
             next if $! == EINTR;
             return 0;
@@ -182,7 +190,7 @@ sub drain {
 # No word of farewell.
 sub vanish {
     my ($self) = @_;
-    close $self->{socket};
+    close $_ for @$self{qw(socket to)};
     $self->{eof} = 1;
     return $self->{reap} ? $self->{reap}->() : 0;
 }
