@@ -1,0 +1,239 @@
+#!/usr/bin/perl
+# SEARCH, against a second opinion: random queries, of every key, nested, with strings in several
+# charsets, find the messages that Dovecot finds, or the difference is known: search.known, or the
+# rules here.  SEED chooses the queries, QUERIES says how many.
+use strict;
+use warnings;
+use utf8;
+use Encode qw(encode find_encoding);
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Test::More;
+use Chainmail;
+use Chainmail::Opinion;
+
+plan skip_all => 'Dovecot is not installed' unless dovecot_is_here();
+
+read_known("$FindBin::Bin/search.known");
+my $wanted;     # the string of the key at hand
+my $header;     # the header of the message at hand
+my @RULES = (
+    {
+        reason => 'What stands around addresses is told and found as it is written; Dovecot looks into addresses written anew, in its own style.',
+        items  => qr/^(?:HEADER )?(?:FROM|TO|CC|BCC)$/,
+        same   => sub { $wanted =~ /[^\w. \@-]/ ? '' : $_[0] },
+    },
+    {
+        reason => 'A header is unfolded, nothing else (RFC 5322 section 2.2.3); Dovecot makes one blank of several.',
+        items  => qr/^(?:HEADER .*|FROM|TO|CC|BCC|SUBJECT|TEXT)$/,
+        same   => sub { $wanted =~ / / && $header =~ /[ \t]{2}|\t/ ? '' : $_[0] },
+    },
+);
+
+my $QUERIES = $ENV{QUERIES} || 300;
+my $failed  = 0;
+use constant NEST_MAX => 3;
+
+my @messages = opinion_mail();
+my ($our_home, $their_home) = same_mail_in_both(@messages);
+my @servers = (ours($our_home, 'SELECT'), theirs($their_home, 'SELECT'));
+for my $server (@servers) {
+    $server->ok('STORE 1:400,900:1300 +FLAGS.SILENT (Work)');
+    $server->ok('STORE 200:1000 +FLAGS.SILENT ($Later)');
+}
+
+# ---- strings ----
+
+my @CHARSETS = ('UTF-8', 'ISO-8859-1', 'KOI8-R', 'ISO-2022-JP', 'WINDOWS-1252');
+
+# Found in what scripts/samplemail makes, in several charsets and encodings.
+my @FOREIGN = (
+    'Zoë Brontë-Smith', 'Märta Öberg', 'Łukasz Żółkiewski', 'François Lefèvre', 'Юрий Ковалёв', '山田 花子',
+    'À bientôt à la boulangerie: la pâte a levé comme un soufflé', 'Größe und Gewicht', 'Crème brûlée für Fräulein Ångström',
+    'Zażółć gęślą jaźń', 'Καλημέρα, доброе утро', 'Räksmörgås → żurek', 'elle n’avait pas tort… 12 € le kilo, œufs',
+    'L’œuf, la poule – et 3 € de farine…', 'Вчера мы играли в шахматы до полуночи', 'Партия по переписке: ход сороковой',
+    '今日は桜が咲きました', 'お茶会のお知らせ',
+);
+
+sub one_of { return $_[rand @_] }
+
+sub piece_of {
+    my ($text, $max) = @_;
+    my $size = 2 + int rand $max;
+    return substr $text, $size < length $text ? rand(length($text) - $size) : 0, $size;
+}
+
+# Case is nothing that matters; ISO-8859-1 and its like know no capital of some letters.
+sub any_case { return one_of($_[0], $_[0], uc $_[0], lc $_[0]) }
+
+# A piece of what some message says: of a field of its header, or of its body.
+sub something_said {
+    my ($field) = @_;
+    for (1 .. 50) {
+        my ($header, $body) = split /\r?\n\r?\n/, one_of(@messages)->[1], 2;
+        my @lines = defined $field ? $header =~ /^\Q$field\E:[ \t]*(.+)/gmi : grep { length > 5 } split /\n/, $body // '';
+        my $line  = one_of(@lines) // next;
+        my $piece = piece_of($line, 12);
+        return any_case($piece) if $piece =~ /^[!#-\[\]-~][ !#-\[\]-~]*[!#-\[\]-~]$/;
+    }
+    return 'the';
+}
+
+sub text_for {
+    my ($charset, $field) = @_;
+    return something_said($field) if !$charset || rand() < 0.5;
+    for (1 .. 100) {
+        my $text = piece_of(one_of(@FOREIGN), 8) =~ s/^\s+|\s+$//gr;
+        $text = any_case($text);
+        my $copy = $text;
+        return $text if length $text && eval { encode($charset, $copy, Encode::FB_CROAK); 1 };
+    }
+    return 'gerald';
+}
+
+# A string of a command: quoted, or a literal.
+sub string {
+    my ($charset, $text) = @_;
+    my $bytes = encode($charset || 'US-ASCII', $text);
+    return $bytes =~ /^[ !#-\[\]-~]*$/ ? qq("$bytes") : [$bytes];
+}
+
+# ---- keys: a list of what makes a command, with a name for the list of differences ----
+
+my @MONTHS = qw(Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec);
+my $count  = @messages;
+
+sub date    { return sprintf '%d-%s-%d', 1 + rand 28, one_of(@MONTHS), one_of(2001 .. 2008, 2002, 2002, 2025, 2026) }
+sub numbers { my @n = sort { $a <=> $b } map { 1 + int rand $count } 1, 2; return one_of("$n[0]:$n[1]", "$n[1]:$n[0]", "$n[0]", "$n[0],$n[1]:*") }
+
+my @PLAIN = qw(ALL ANSWERED DELETED DRAFT FLAGGED NEW OLD RECENT SEEN
+  UNANSWERED UNDELETED UNDRAFT UNFLAGGED UNSEEN);
+my @DATES = qw(BEFORE ON SINCE SENTBEFORE SENTON SENTSINCE);
+my @FIELDS = qw(From To Cc Bcc Subject);
+my @OTHERS = ('Message-ID', 'Received', 'X-Mailer', 'Content-Type', 'List-Id', 'In-Reply-To', 'References', 'Date', 'X-None');
+
+my @KEYS = (
+    sub { [one_of(@PLAIN)] },
+    sub { [one_of('KEYWORD', 'UNKEYWORD') . ' ' . one_of('Work', '$Later', 'None')] },
+    sub { [one_of(@DATES) . ' ' . date()] },
+    sub { [one_of('LARGER', 'SMALLER') . ' ' . int(rand() ** 3 * 20000)] },
+    sub { [numbers()] },
+    sub { ['UID ' . numbers()] },
+    (sub { my $field = one_of(@FIELDS); [uc($field) . ' ', string($_[0], text_for($_[0], $field))] }) x 3,
+    sub {
+        my $field = one_of(@FIELDS, @OTHERS);
+        ["HEADER $field ", string($_[0], rand() < 0.2 ? '' : text_for($_[0], $field))];
+    },
+    (sub { [one_of('BODY', 'TEXT') . ' ', string($_[0], text_for($_[0]))] }) x 2,
+);
+
+sub key {
+    my ($charset, $depth) = @_;
+    my $chance = $depth < NEST_MAX ? rand : 1;
+    if ($chance < 0.1) { return { op => 'NOT', keys => [key($charset, $depth + 1)] } }
+    if ($chance < 0.25) { return { op => 'OR', keys => [map { key($charset, $depth + 1) } 1, 2] } }
+    if ($chance < 0.35) { return { op => '()', keys => [map { key($charset, $depth + 1) } 1 .. 1 + rand 3] } }
+    return { parts => one_of(@KEYS)->($charset) };
+}
+
+sub parts {
+    my ($key) = @_;
+    return @{ $key->{parts} } if $key->{parts};
+    my @inside = map { (' ', parts($_)) } @{ $key->{keys} };
+    return ($key->{op}, @inside) if $key->{op} ne '()';
+    shift @inside;
+    return ('(', @inside, ')');
+}
+
+sub leaves { my ($key) = @_; return $key->{parts} ? $key : map { leaves($_) } @{ $key->{keys} } }
+
+# ---- asking ----
+
+sub search {
+    my ($server, $charset, @parts) = @_;
+    my $text = $server->command('SEARCH ', $charset ? "CHARSET $charset " : (), @parts) // 'closed';
+    my ($found) = $server->untagged(qr/^\* SEARCH/);
+    return { text => $text } unless $text =~ /^OK/ && defined $found;
+    return { text => 'OK', found => { map { $_ => 1 } $found =~ /(\d+)/g } };
+}
+
+sub readable { return join '', map { ref $_ ? '{' . ($_->[0] =~ s/([^ -~])/sprintf '\\x%02x', ord $1/ger) . '}' : $_ } @_ }
+
+# What a key finds, of what its leaves find.
+sub combined {
+    my ($key) = @_;
+    return $key->{found} if $key->{parts};
+    my @sets = map { combined($_) } @{ $key->{keys} };
+    my %found;
+    for my $n (1 .. $count) {
+        my $in = grep { $_->{$n} } @sets;
+        $found{$n} = 1 if $key->{op} eq 'NOT' ? !$in : $key->{op} eq 'OR' ? $in : $in == @sets;
+    }
+    return \%found;
+}
+
+sub numbers_of { return join ' ', sort { $a <=> $b } keys %{ $_[0] } }
+
+# Both answers to one query; undef unless both are there.
+sub asked {
+    my ($charset, @parts) = @_;
+    my @answers = map { search($_, $charset, @parts) } @servers;
+    return map { $_->{found} } @answers if $answers[0]{found} && $answers[1]{found};
+    $failed++;
+    diag readable(@parts), "\n  ours:   $answers[0]{text}\n  theirs: $answers[1]{text}";
+    return;
+}
+
+# The name of a key, and its string if it has one.
+sub name_of {
+    my ($leaf) = @_;
+    my ($key, $string) = @{ $leaf->{parts} };
+    $wanted = defined $string ? ref $string ? $string->[0] : substr $string, 1, -1 : '';
+    return $key =~ /^HEADER/ ? uc $key =~ s/ $//r : $key =~ /^([A-Z]+)/ ? $1 : 'sequence set';
+}
+
+# The same messages, or each difference is explained; returns both sets.
+sub compare_leaf {
+    my ($charset, $leaf) = @_;
+    my @found = asked($charset, @{ $leaf->{parts} }) or return;
+    my $name  = name_of($leaf);
+    for my $n (1 .. $count) {
+        my ($ours, $theirs) = map { $_->{$n} ? 'found' : 'not found' } @found;
+        next if $ours eq $theirs;
+        ($header) = split /\r?\n\r?\n/, $messages[$n - 1][1], 2;
+        compare($messages[$n - 1][0], $name, $ours, $theirs, @RULES)
+          or diag '  by ' . ($charset // 'no charset') . ' ' . readable(@{ $leaf->{parts} });
+    }
+    return @found;
+}
+
+# If the answers differ, then by the leaves only: both are what follows from the leaves.
+sub compare_query {
+    my ($charset, $query) = @_;
+    my @parts = parts($query);
+    my @found = map { numbers_of($_) } asked($charset, @parts) or return;
+    return if $found[0] eq $found[1];
+    for my $leaf (leaves($query)) {
+        $leaf->{answers} = [compare_leaf($charset, $leaf)];
+        return unless @{ $leaf->{answers} };
+    }
+    for my $server (0, 1) {
+        $_->{found} = $_->{answers}[$server] for leaves($query);
+        next if numbers_of(combined($query)) eq $found[$server];
+        $failed++;
+        diag qw(ours theirs) [$server] . ' does not follow from its keys: ' . readable(@parts);
+    }
+}
+
+# ---- the test ----
+
+# What the list holds, whatever is chosen.
+my @FIXED = (['SENTBEFORE 1-Jan-2026'], map { ['TO ', qq("$_")] } 'taint', 'dogma', 'webnote', 'netnote');
+compare_leaf(undef, { parts => $_ }) for @FIXED;
+for (1 .. $QUERIES) {
+    my $charset = rand() < 0.4 ? one_of(@CHARSETS) : undef;
+    compare_query($charset, { op => '()', keys => [map { key($charset, 0) } 1 .. 1 + rand 2] });
+}
+ok !$failed, "$QUERIES queries are answered, and nests by what is in them";
+compared(@RULES);
+done_testing;
