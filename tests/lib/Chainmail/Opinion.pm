@@ -74,10 +74,12 @@ sub dovecot_is_here {
     return $doveadm && grep { -x } map { "/usr$_/lib/dovecot/imap" } '', '/local';
 }
 
+# A new one, if there was one already.
 sub theirs {
     my ($home, $select) = @_;
+    $theirs->vanish if $theirs;
     my $base = "$T/dovecot";
-    mkdir $base or die "$base: $!";
+    -d $base or mkdir $base or die "$base: $!";
     own($base);
     spew("$base.conf", <<"CONF");
 base_dir = $base
@@ -115,7 +117,7 @@ CONF
 # Dovecot ends when its input does.
 END {
     my $status = $?;
-    $theirs->vanish if $theirs && !$theirs->{eof};
+    $theirs->vanish if $theirs;
     $? = $status;
 }
 
@@ -193,7 +195,7 @@ sub shown {
 
 my %known;            # message item => 1
 my %used;             # of the rules, and of what is known
-my %seen;             # the messages that were compared
+my %seen;             # "message item" that were compared
 my ($compared, $unexplained) = (0, 0);
 
 # The list of known differences: a file of reasons, in lines that begin with "# ", and after each
@@ -213,7 +215,8 @@ sub read_known {
 # without the difference.  False if it was shown as unexplained.
 sub compare {
     my ($message, $item, $ours, $theirs, @rules) = @_;
-    $seen{$message} = 1;
+    (my $whole = $item) =~ s/<.*//;
+    $seen{"$message $whole"} = 1;
     $compared++;
     return 1 if defined $ours && defined $theirs && $ours eq $theirs;
     my ($a, $b) = map { $_ // 'nothing' } $ours, $theirs;
@@ -224,7 +227,6 @@ sub compare {
         ($a, $b) = @then;
         return 1 if $a eq $b;
     }
-    (my $whole = $item) =~ s/<.*//;
     if ($known{$message}{$whole}) {
         $used{"$message $whole"}++;
         return 1;
@@ -245,8 +247,8 @@ sub compared {
         ok $n, sprintf '%s (%d)', $rule->{reason}, $n // 0 if corpus_archives();
     }
     my @needless;
-    for my $message (grep { $seen{$_} } sort keys %known) {
-        push @needless, map { "$message $_" } grep { !$used{"$message $_"} } sort keys %{ $known{$message} };
+    for my $message (sort keys %known) {
+        push @needless, grep { $seen{$_} && !$used{$_} } map { "$message $_" } sort keys %{ $known{$message} };
     }
     ok !@needless, 'every difference of the list is one' or diag map { "no difference: $_\n" } @needless;
 }
