@@ -52,11 +52,14 @@ static bool take_month(struct reader *r, int *month) {
   return false;
 }
 
-/* RFC 5322 section 4.3: two digits mean 1950 to 2049, three count from 1900. */
+/* RFC 5322 section 4.3: two digits mean 1950 to 2049, three count from 1900.  So do four that begin
+ * with a zero, since no year is before 1900: 0102 is what some programs wrote in 2002. */
 static bool take_year(struct reader *r, int *year) {
   unsigned int digits = take_number(r, 4, year);
-  if (digits == 2) *year += *year < 50 ? 2000 : 1900;
-  if (digits == 3) *year += 1900;
+  if (digits == 2 && *year < 50)
+    *year += 2000;
+  else if (*year < 1000)
+    *year += 1900;
   return digits >= 2;
 }
 
@@ -106,7 +109,7 @@ static int32_t days_from_date(int year, int month, int day) {
 static bool is_date(int year, int month, int day) {
   static unsigned char const length[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-  return year >= 1 && day >= 1 && day <= length[month - 1] + (month == 2 && leap);
+  return day >= 1 && day <= length[month - 1] + (month == 2 && leap);
 }
 
 bool message_parse_date(char const *value, size_t size, time_t *t, int32_t *day_number) {

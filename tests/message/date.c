@@ -28,6 +28,7 @@ int main(void) {
   is(date("1 Jan 49 00:00 +0000"), "2493072000 28855", "RFC 5322 section 4.3: year 49 is 2049");
   is(date("1 Jan 50 00:00 +0000"), "-631152000 -7305", "year 50 is 1950");
   is(date("1 Jan 103 00:00 +0000"), "1041379200 12053", "year 103 is 2003");
+  is(date("1 Jan 0103 00:00 +0000"), "1041379200 12053", "and so is year 0103");
   is(date("1 Jan 2003 00:00"), "1041379200 12053", "no zone");
   is(date("1 Jan 2003 00:00 XYZ"), "1041379200 12053", "an unknown zone");
   is(date("1-January-2003 00:00:60 Z"), "1041379260 12053", "dashes, a long name, a leap second");
