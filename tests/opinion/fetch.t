@@ -55,7 +55,7 @@ my @messages = opinion_mail();
 my ($our_home, $their_home) = same_mail_in_both(@messages);
 my @servers = (ours($our_home), theirs($their_home));
 
-my $binary = !grep { !grep { / BINARY( |$)/ } $_->ok('CAPABILITY') } @servers;
+my %can = common_capabilities(@servers);
 
 # ---- asking ----
 
@@ -227,10 +227,10 @@ for my $i (1 .. @messages) {
         compare($name, $_, $our_values->{$_}, $their_values->{$_}, @RULES) for sort keys %$our_values;
     }
 }
-if ($binary) {
+if ($can{BINARY}) {
     for my $i (1 .. @messages) {
         compare_binary($i, leaves(read_tree($ours->[$i]{BODYSTRUCTURE}), ''));
     }
 }
-compared(@RULES, $binary ? @BINARY_RULES : ());
+compared(@RULES, $can{BINARY} ? @BINARY_RULES : ());
 done_testing;

@@ -9,8 +9,10 @@ use POSIX ();
 use Test::More;
 use Chainmail;
 
-our @EXPORT = qw($SEED dovecot_is_here opinion_mail same_mail_in_both ours theirs read_fetch read_tree
-  read_known compare compared);
+our @EXPORT = qw($SEED dovecot_is_here opinion_mail same_mail_in_both ours theirs common_capabilities
+  read_fetch read_tree esearched one_of read_known known_messages compare compared);
+
+sub one_of { return $_[rand @_] }
 
 use constant SHOWN_MAX => 25;    # unexplained differences; ALL=1 shows all
 
@@ -33,8 +35,9 @@ sub opinion_mail {
     );
 }
 
-my $FIRST_DAY = 1_000_000_000;    # received one after the other from 9 September 2001 on
+my $FIRST_DAY = 1_000_000_000;    # received from 9 September 2001 on
 my $STEP      = 40_009;           # seconds between two: all times of the day, 5 years for the corpus
+my $SHUFFLE   = 7919;             # not in the order of the mailbox
 my @FLAGS     = ('', 'S', 'S', 'S', 'RS', 'FS', 'F', 'RST', 'D', 'T');
 
 my $NEW       = 40;               # the last ones are new
@@ -44,9 +47,9 @@ sub same_mail_in_both {
     my (@messages) = @_;
     my @homes = map { home($_) } 'ours', 'theirs';
     for my $i (0 .. $#messages) {
-        my $time  = $FIRST_DAY + $i * $STEP;
+        my $name  = sprintf '%d.M%06dP%d.test', $FIRST_DAY + $i * $STEP, $i, $i + 1;
+        my $time  = $FIRST_DAY + int($i * $SHUFFLE % @messages / 2) * 2 * $STEP;    # two at a time
         my $flags = $FLAGS[$i * 7 % @FLAGS];
-        my $name  = sprintf '%d.M%06dP%d.test', $time, $i, $i + 1;
         $name = $i + $NEW > $#messages ? "new/$name" : "cur/$name:2,$flags";
         for my $path (map { "$_/Maildir/$name" } @homes) {
             spew($path, $messages[$i][1]);
@@ -114,6 +117,14 @@ CONF
     return $theirs;
 }
 
+# What both can: word => 1.
+sub common_capabilities {
+    my (@servers) = @_;
+    my %count;
+    for my $server (@servers) { $count{$_}++ for map { split } $server->ok('CAPABILITY') }
+    return map { $_ => 1 } grep { $count{$_} == @servers } keys %count;
+}
+
 # Dovecot ends when its input does.
 END {
     my $status = $?;
@@ -176,6 +187,18 @@ sub read_tree {
     return $top->[0];
 }
 
+# The ESEARCH response to a command, without its tag, its results in the order of their names; if there
+# is none, what the command was answered.
+sub esearched {
+    my ($server, @command) = @_;
+    my $text = $server->command(@command) // 'session ended';
+    my ($found) = $server->untagged(qr/^\* ESEARCH/);
+    return $text if $text !~ /^OK/ || !defined $found;
+    my ($uid, $results) = $found =~ /^\* ESEARCH \(TAG "[^"]*"\)( UID)?(.*)$/ or return $found;
+    my %results = $results =~ / (\w+) (\([^)]*\)|[\d:,]+)/g;
+    return join ' ', $uid // '', map { "$_ $results{$_}" } sort keys %results;
+}
+
 # A value in a line for the reader, around where it differs from another.
 sub shown {
     my ($value, $other) = @_;
@@ -209,6 +232,9 @@ sub read_known {
         $known{$message}{$_} = 1 for @items;
     }
 }
+
+# The messages in the list.
+sub known_messages { return %known }
 
 # What both say of an item of a message is the same, or rules explain it, or it is known.  A rule has
 # a reason, a pattern of items, and a function that takes a value and its item and returns the value
