@@ -18,10 +18,10 @@ read_known("$FindBin::Bin/search.known");
 my $wanted;     # the string of the key at hand
 my $header;     # the header of the message at hand
 my $ours_right; # whether what we say of them follows from the header as it is written
-my %as_key;     # messages that a HEADER key of the query at hand finds otherwise when it is looked up as FROM, TO ...
+my %as_key;     # the message at hand, if a HEADER key finds it otherwise when it is looked up as FROM, TO ...
 my @RULES = (
     {
-        reason => 'What stands around addresses is told and found as it is written; Dovecot looks into addresses written anew, in its own style.',
+        reason => 'What stands around addresses is found as it is written; Dovecot looks into addresses written anew, in its style.',
         items  => qr/^(?:HEADER )?(?:FROM|TO|CC|BCC)$/,
         same   => sub { $wanted =~ /[^\w. \@-]/ && $ours_right ? '' : $_[0] },
     },
@@ -31,7 +31,7 @@ my @RULES = (
         same   => sub { $wanted =~ / / && $header =~ /[ \t]{2}|\t/ && $ours_right ? '' : $_[0] },
     },
     {
-        reason => 'A key means the same beside others; Dovecot looks HEADER TO up as TO, in addresses written anew, if the query has TO as well.',
+        reason => 'A key means the same beside others; Dovecot looks HEADER TO up as it does TO, if the query has both.',
         items  => qr/^nest of theirs$/,
         same   => sub { keys %as_key ? '' : $_[0] },
     },
@@ -93,7 +93,8 @@ sub text_for {
         my $text = piece_of(one_of(@FOREIGN), 8) =~ s/^\s+|\s+$//gr;
         $text = any_case($text);
         my $copy = $text;
-        return $text if length $text && eval { encode($charset, $copy, Encode::FB_CROAK); 1 };
+        my $bytes = eval { encode($charset, $copy, Encode::FB_CROAK) } // next;
+        return $text if length $text && $bytes !~ /\e\$\(D/;    # that is ISO-2022-JP-1
     }
     return 'gerald';
 }
@@ -110,8 +111,12 @@ sub string {
 my @MONTHS = qw(Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec);
 my $count  = @messages;
 
-sub date    { return sprintf '%d-%s-%d', 1 + rand 28, one_of(@MONTHS), one_of(2001 .. 2008, 2002, 2002, 2025, 2026) }
-sub numbers { my @n = sort { $a <=> $b } map { 1 + int rand $count } 1, 2; return one_of("$n[0]:$n[1]", "$n[1]:$n[0]", "$n[0]", "$n[0],$n[1]:*") }
+sub date { return sprintf '%d-%s-%d', 1 + rand 28, one_of(@MONTHS), one_of(2001 .. 2008, 2002, 2002, 2025, 2026) }
+
+sub numbers {
+    my @n = sort { $a <=> $b } map { 1 + int rand $count } 1, 2;
+    return one_of("$n[0]:$n[1]", "$n[1]:$n[0]", "$n[0]", "$n[0],$n[1]:*");
+}
 
 my @PLAIN = qw(ALL ANSWERED DELETED DRAFT FLAGGED NEW OLD RECENT SEEN
   UNANSWERED UNDELETED UNDRAFT UNFLAGGED UNSEEN);
