@@ -45,8 +45,8 @@ my @messages = opinion_mail();
 my ($our_home, $their_home) = same_mail_in_both(@messages);
 my @servers = (ours($our_home, 'SELECT'), theirs($their_home, 'SELECT'));
 for my $server (@servers) {
-    $server->ok('STORE 1:400,900:1300 +FLAGS.SILENT (Work)');
-    $server->ok('STORE 200:1000 +FLAGS.SILENT ($Later)');
+    $server->ok(sprintf 'STORE 1:%d,%d:%d +FLAGS.SILENT (Work)', map { $_ * @messages } 0.1, 0.2, 0.3);
+    $server->ok(sprintf 'STORE %d:%d +FLAGS.SILENT ($Later)', map { $_ * @messages } 0.05, 0.22);
 }
 
 my %can = common_capabilities(@servers);
@@ -220,12 +220,13 @@ sub differing {
     return grep { !$a->{$_} != !$b->{$_} } 1 .. $count;
 }
 
-# The same messages, or each difference is explained; returns both sets.
+# The same messages, or each difference is explained; returns both sets.  With `all` the others are looked
+# at, too: whether the list is right.
 sub compare_leaf {
-    my ($charset, $leaf) = @_;
+    my ($charset, $leaf, $all) = @_;
     my @found = asked($charset, @{ $leaf->{parts} }) or return;
     my $name  = name_of($leaf);
-    for my $n (differing(@found)) {
+    for my $n ($all ? 1 .. $count : differing(@found)) {
         my ($ours, $theirs) = map { $_->{$n} ? 'found' : 'not found' } @found;
         ($header) = split /\r?\n\r?\n/, $messages[$n - 1][1], 2;
         $ours_right = written($name, $ours);
@@ -276,9 +277,14 @@ sub compare_query {
 # ---- the test ----
 
 # What the list holds, whatever is chosen.
-my @FIXED = ((map { [$_] } 'SENTON 1-Jan-1970', 'SENTSINCE 1-Jan-1970', 'SENTSINCE 2-Jan-1970', 'SENTBEFORE 2-Jan-1970'),
-  ['SUBJECT ', '"Laptop: Important"'], map { ['TO ', qq("$_")] } 'taint', 'dogma', 'webnote', 'netnote', 'missing');
-compare_leaf(undef, { parts => $_ }) for @FIXED;
+my @FIXED = (
+    (map { [$_] } 'SENTON 1-Jan-1970', 'SENTSINCE 1-Jan-1970', 'SENTSINCE 2-Jan-1970', 'SENTBEFORE 2-Jan-1970'),
+    ['SUBJECT ', '"Laptop: Important"'],
+    ['FROM ', '"("'],
+    (map { ['TO ', qq("$_")] } 'taint', 'dogma', 'webnote', 'netnote', 'missing'),
+    (map { ["$_ ", '"Y&j)b"'], ["$_ ", ["\xd0\xa3"]] } 'BODY', 'TEXT'),
+);
+compare_leaf('UTF-8', { parts => $_ }, 'all') for @FIXED;
 compare_query(undef, { op => 'OR', keys => [map { { parts => $_ } } ['TO ', '"none at all"'], ['HEADER To ', '"@"']] });
 for (1 .. $QUERIES) {
     my $charset = rand() < 0.4 ? one_of(@CHARSETS) : undef;
