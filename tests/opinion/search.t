@@ -26,11 +26,6 @@ my @RULES = (
         same   => sub { $wanted =~ /[^\w. \@-]/ && $ours_right ? '' : $_[0] },
     },
     {
-        reason => 'A header is unfolded, nothing else (RFC 5322 section 2.2.3); Dovecot makes one blank of several.',
-        items  => qr/^(?:HEADER .*|FROM|TO|CC|BCC|SUBJECT|TEXT)$/,
-        same   => sub { $wanted =~ / / && $header =~ /[ \t]{2}|\t/ && $ours_right ? '' : $_[0] },
-    },
-    {
         reason => 'A key means the same beside others; Dovecot looks HEADER TO up as it does TO, if the query has both.',
         items  => qr/^nest of theirs$/,
         same   => sub { keys %as_key ? '' : $_[0] },
