@@ -77,6 +77,7 @@ sub clean {
     my @found;
     for my $pid (processes()) {
         my $command = LoginServer::slurp({ dir => "/proc/$pid" }, 'cmdline') =~ tr/\0/ /r;
+        next if $command eq '' || !-e "/proc/$pid"; # it has ended meanwhile
         push @found, map { "$command: $_" } places($pid, @secrets);
     }
     is_deeply \@found, [], $name;
