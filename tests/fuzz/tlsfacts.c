@@ -20,11 +20,12 @@ static bool ends_well(char const *data, size_t size) {
 extern char **environ;
 
 static void check_environment(void) {
-  static char const *const prefixes[] = {
-      "SSL_PROTOCOL=", "SSL_CIPHER=", "SSL_TLS_SNI_SERVERNAME=", "SSL_PEER_"};
+  static char const *const prefixes[] = {"SSL_PROTOCOL=", "SSL_CIPHER=", "SSL_TLS_SNI_SERVERNAME=",
+                                         "SSL_SERVER_END_POINT=", "SSL_PEER_"};
   for (char **e = environ; *e; e++) {
     bool known = false;
-    for (size_t i = 0; i < 4; i++) known |= !strncmp(*e, prefixes[i], strlen(prefixes[i]));
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+      known |= !strncmp(*e, prefixes[i], strlen(prefixes[i]));
     must(known && strlen(*e) <= FACT_MAX && is_printable(*e));
   }
 }
