@@ -19,7 +19,7 @@ ALL_CPPFLAGS = -D_POSIX_C_SOURCE=200809L -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE \
 ALL_CFLAGS = -std=c11 $(WARN) $(WERROR) $(CFLAGS)
 
 # Libraries: one directory each under src/, in the order a linker wants them.
-LIBS = store maildir message imap auth base
+LIBS = store maildir message imap auth x509 base
 # Modules whose library is not here are left out, and `make` says so.
 OPTIONAL = pam ldap pgsql mysql sqlite
 HEADER_pam = security/pam_appl.h
