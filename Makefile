@@ -41,7 +41,7 @@ capital = $(shell echo $(1) | tr a-z A-Z)
 FOUND_CPPFLAGS := $(SYSTEM_INCLUDES) $(foreach m,$(FOUND),-DWITH_$(call capital,$(m)))
 AUTH_PROGRAMS = authuserdb authpwd authshadow authcram authscram authexternal authclient $(FOUND:%=auth%)
 STORE_TOOLS = maildirimport maildirexport maildircheck
-TOOLS = conf2env maildirmake makeuserdb userdbpw charsetd $(STORE_TOOLS)
+TOOLS = conf2env maildirmake makeuserdb userdbpw charsetd tlscheck $(STORE_TOOLS)
 PROGRAMS = tlsd imaplogin imapd authd $(AUTH_PROGRAMS) $(TOOLS)
 
 lib_sources = $(filter-out src/auth/auth%.c $(LEFT_OUT:%=src/auth/source_%.c) \
@@ -76,6 +76,8 @@ $(B)/bin/authd: LDLIBS = -lcdb $(foreach m,$(FOUND),$(LDLIBS_$(m))) $(AUTH_LDLIB
 $(B)/bin/charsetd: STATIC =
 $(B)/bin/makeuserdb: LDLIBS = -lcrypt -lcdb -lbearssl -lskarnet
 $(B)/bin/userdbpw: LDLIBS = -lcrypt -lcdb -lutf8proc -lbearssl -lskarnet
+$(B)/bin/tlscheck: $(call archives,x509)
+$(B)/bin/tlscheck: LDLIBS = -lbearssl -lskarnet
 $(STORE_TOOLS:%=$(B)/bin/%): $(call archives,store maildir message imap)
 $(STORE_TOOLS:%=$(B)/bin/%): LDLIBS = -lutf8proc -lskarnet
 $(TOOLS:%=$(B)/bin/%): $(B)/bin/%: $(B)/src/tools/%.o $(call archives,$(filter maildir auth base,$(LIBS)))
