@@ -30,5 +30,23 @@ like "$(cat "$T/err")" "fatal: .* beside $T/none/x.pem: .* must exist" "says wha
 is $? 100 "refuses names that are none"
 "$make" 2>/dev/null
 is $? 100 "usage"
-is "$(find "$T" -name "*mkimapdcert*")" "" "leaves nothing else behind"
+
+"$make" request "$T/real.pem" mail.example.org imap.example.org 192.0.2.1 >"$T/out" 2>&1
+is $? 0 "request"
+like "$(openssl req -in "$T/real.pem.csr" -noout -text -verify 2>&1 | tr '\n' ' ')" \
+  'verify OK.*CN = mail.example.org.*DNS:mail.example.org, DNS:imap.example.org, IP Address:192.0.2.1' "with all names"
+is "$(find "$T/real.pem.key" -perm 600)" "$T/real.pem.key" "only its owner may read the key"
+like "$(cat "$T/out")" "TLS_PRIVATE_KEYFILE=$T/real.pem.key" "says what to do next"
+is "$(openssl req -in "$T/real.pem.csr" -noout -pubkey)" "$(openssl pkey -in "$T/real.pem.key" -pubout)" "the request is the key's"
+before=$(cksum <"$T/real.pem.key")
+"$make" request "$T/real.pem" new.example.org >"$T/out" 2>&1
+is "$? $(cksum <"$T/real.pem.key")" "0 $before" "a key that is there is kept"
+like "$(openssl req -in "$T/real.pem.csr" -noout -text)" "DNS:new.example.org" "and the request is new"
+is "$(openssl req -in "$T/real.pem.csr" -noout -pubkey)" "$(openssl pkey -in "$T/real.pem.key" -pubout)" "of the same key"
+"$make" request -r "$T/rsareal.pem" localhost >"$T/out" 2>&1
+like "$(openssl pkey -in "$T/rsareal.pem.key" -noout -text)" '2048 bit' "request -r: RSA"
+echo words >"$T/bad.pem.key"
+"$make" request "$T/bad.pem" localhost >"$T/out" 2>&1
+is "$? $(cat "$T/bad.pem.key")" "111 words" "a key that is none stays, and nothing is requested"
+is "$(find "$T" -name "bad.pem.csr" -o -name "*mkimapdcert*")" "" "leaves nothing else behind"
 done_testing
