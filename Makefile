@@ -53,7 +53,7 @@ all: $(PROGRAMS:%=$(B)/bin/%)
 	@$(if $(LEFT_OUT),echo 'left out for want of their libraries: $(LEFT_OUT:%=auth%)',:)
 
 # What each program is made of: its own objects, then our libraries, then everybody else's.
-$(B)/bin/tlsd: $(call objects,$(wildcard src/tls/*.c)) $(call archives,base)
+$(B)/bin/tlsd: $(call objects,$(wildcard src/tls/*.c)) $(call archives,x509 base)
 $(B)/bin/tlsd: LDLIBS = -lbearssl -lskarnet
 $(B)/bin/imaplogin: $(call objects,$(wildcard src/login/*.c)) $(call archives,imap base)
 $(B)/bin/imapd: $(call objects,$(wildcard src/imapd/*.c)) \

@@ -221,7 +221,7 @@ static void log_connect(struct keeper const *k) {
   if (k->config.tls_required && !k->config.tls && !k->config.starttls)
     log_event("bad-setting", "name", "IMAP_TLS_REQUIRED", "why",
               "nobody can log in: TLS is required, but cannot be begun", "remedy",
-              "put tlsd -n before imaplogin", (char *)0);
+              "put tlsd -n before imaplogin, and see to the certificate if it says so", (char *)0);
 }
 
 static noreturn void refuse_crowd(struct keeper const *k) {

@@ -1,4 +1,5 @@
-/* How the engine is confined: a user of its own, an empty root, the system calls of the relay. */
+/* How the engine is confined: a user of its own, an empty root, the system calls of the relay; and
+ * the loader, which stays who it is: a file system that can only be read, the calls for that. */
 #include "tls/tls.h"
 
 #include <errno.h>
@@ -6,7 +7,7 @@
 
 #ifdef __linux__
 #include <sys/syscall.h>
-static int const allowed[] = {
+static int const engine_calls[] = {
     SYS_read,
     SYS_write,
     SYS_recvfrom,
@@ -33,9 +34,69 @@ static int const allowed[] = {
     SYS_clock_gettime64,
 #endif
 };
-#else
-static int const allowed[] = {0};
+static int const loader_calls[] = {
+    SYS_openat,
+    SYS_read,
+    SYS_write,
+    SYS_close,
+    SYS_fstat,
+    SYS_faccessat,
+    SYS_recvfrom,
+    SYS_sendto,
+    SYS_brk,
+    SYS_mmap,
+    SYS_munmap,
+    SYS_mremap,
+    SYS_getpid,
+    SYS_exit,
+    SYS_exit_group,
+    SYS_rt_sigreturn,
+    SYS_restart_syscall,
+#ifdef SYS_mmap2
+    SYS_mmap2,
 #endif
+#ifdef SYS_fstat64
+    SYS_fstat64,
+#endif
+#ifdef SYS_newfstatat
+    SYS_newfstatat,
+#endif
+#ifdef SYS_access
+    SYS_access,
+#endif
+#ifdef SYS_poll
+    SYS_poll,
+#endif
+#ifdef SYS_ppoll
+    SYS_ppoll,
+#endif
+#ifdef SYS_ppoll_time64
+    SYS_ppoll_time64,
+#endif
+#ifdef SYS_clock_gettime
+    SYS_clock_gettime,
+#endif
+#ifdef SYS_clock_gettime64
+    SYS_clock_gettime64,
+#endif
+};
+#else
+static int const engine_calls[] = {0}, loader_calls[] = {0};
+#endif
+
+static bool confine(int const *calls, size_t n) {
+  if (confine_syscalls(calls, n) == 0) return true;
+  if (errno != ENOSYS) log_die_failure(EXIT_TEMPORARY, "seccomp", 0, 0);
+  return false;
+}
+
+void loader_confine(void) {
+  static struct confine_path const everything = {.path = "/"};
+  privilege_protect_memory();
+  if (confine_files(&everything, 1) < 0 && errno != ENOSYS)
+    log_die_failure(EXIT_TEMPORARY, "landlock", 0, 0);
+  confine(loader_calls, sizeof loader_calls / sizeof *loader_calls);
+}
 
 void engine_confine(uid_t uid, gid_t gid) {
   if (!geteuid()) {
@@ -47,8 +108,7 @@ void engine_confine(uid_t uid, gid_t gid) {
       log_die_failure(EXIT_TEMPORARY, "setuid", 0, "see TLS_UID and TLS_GID in tlsd(8)");
   }
   privilege_protect_memory();
-  if (confine_syscalls(allowed, sizeof allowed / sizeof *allowed) < 0) {
-    if (errno != ENOSYS) log_die_failure(EXIT_TEMPORARY, "seccomp", 0, 0);
+  if (!confine(engine_calls, sizeof engine_calls / sizeof *engine_calls)) {
     log_event("unconfined", "what", "system calls", "why", "this kernel has no seccomp filters",
               (char *)0);
   }

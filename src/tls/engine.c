@@ -14,35 +14,11 @@ struct engine {
   br_ssl_server_context server;
   unsigned char input[BR_SSL_BUFSIZE_INPUT], output[BR_SSL_BUFSIZE_OUTPUT];
   struct relay relay;
+  struct choice choice;
 };
 
-/* In order of preference: forward secrecy and authenticated encryption only.  For the key's type
- * BearSSL leaves out the others. */
-static uint16_t const suites_with_aes_hardware[] = {
-    BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-    BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-    BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-    BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-    BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-    BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-};
-/* BearSSL's AES without hardware runs in constant time, at a third of ChaCha20's speed. */
-static uint16_t const suites_without[] = {
-    BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-    BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-    BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-    BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-    BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-    BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-};
-
-static bool has_aes_hardware(void) {
-  return (br_aes_x86ni_ctr_get_vtable() && br_ghash_pclmul_get()) || br_aes_pwr8_ctr_get_vtable();
-}
-
-static void set_suites(br_ssl_engine_context *tls) {
-  size_t n = sizeof suites_without / sizeof *suites_without;
-  br_ssl_engine_set_suites(tls, has_aes_hardware() ? suites_with_aes_hardware : suites_without, n);
+static void set_suites(br_ssl_engine_context *tls, struct suites const *suites) {
+  br_ssl_engine_set_suites(tls, suites->ids, suites->n);
   br_ssl_engine_set_default_aes_gcm(tls);
   br_ssl_engine_set_default_chapol(tls);
   br_ssl_engine_set_default_ec(tls);
@@ -51,28 +27,21 @@ static void set_suites(br_ssl_engine_context *tls) {
   br_ssl_engine_set_hash(tls, br_sha512_ID, &br_sha512_vtable);
   br_ssl_engine_set_prf_sha256(tls, br_tls12_sha256_prf);
   br_ssl_engine_set_prf_sha384(tls, br_tls12_sha384_prf);
-}
-
-static void set_credentials(br_ssl_server_context *server, struct credentials const *c) {
-  br_rsa_private_key const *rsa = br_skey_decoder_get_rsa(&c->key);
-  if (rsa)
-    br_ssl_server_set_single_rsa(server, c->chain, c->chain_length, rsa, BR_KEYTYPE_SIGN, 0,
-                                 br_rsa_pkcs1_sign_get_default());
-  else
-    br_ssl_server_set_single_ec(server, c->chain, c->chain_length, br_skey_decoder_get_ec(&c->key),
-                                BR_KEYTYPE_SIGN, 0, br_ec_get_default(),
-                                br_ecdsa_sign_asn1_get_default());
+  if (!suites->with_cbc) return;
+  br_ssl_engine_set_default_aes_cbc(tls);
+  br_ssl_engine_set_hash(tls, br_sha1_ID, &br_sha1_vtable); /* for HMAC; never for signatures */
 }
 
 /* Everything that asks the system for something: randomness, here, for the whole connection. */
-static void engine_prepare(struct engine *e, struct credentials const *credentials) {
+static void engine_prepare(struct engine *e, struct engine_settings const *s, int loader) {
   br_ssl_engine_context *tls = &e->server.eng;
   unsigned char seed[SEED_SIZE];
   br_ssl_server_zero(&e->server);
   br_ssl_engine_set_versions(tls, BR_TLS12, BR_TLS12);
   br_ssl_engine_set_all_flags(tls, BR_OPT_ENFORCE_SERVER_PREFERENCES | BR_OPT_NO_RENEGOTIATION);
-  set_suites(tls);
-  set_credentials(&e->server, credentials);
+  set_suites(tls, &s->suites);
+  choice_init(&e->choice, &s->identity, loader);
+  br_ssl_server_set_policy(&e->server, &e->choice.vtable);
   br_ssl_engine_set_buffers_bidi(tls, e->input, sizeof e->input, e->output, sizeof e->output);
   if (getentropy(seed, sizeof seed) < 0)
     log_die_failure(EXIT_TEMPORARY, "getentropy", 0, "the kernel must offer getrandom(2)");
@@ -99,7 +68,7 @@ static void put_fact(char *text, size_t *size, char const *name, char const *val
   *size += n + v + 2;
 }
 
-static void send_facts(struct engine const *e, struct credentials const *credentials, int control) {
+static void send_facts(struct engine const *e, int control) {
   char text[4 * (FACT_MAX + 1) + 1];
   size_t size = 0;
   br_ssl_engine_context const *tls = &e->server.eng;
@@ -107,8 +76,8 @@ static void send_facts(struct engine const *e, struct credentials const *credent
   put_fact(text, &size, "SSL_PROTOCOL", version_name(br_ssl_engine_get_version(tls)));
   put_fact(text, &size, "SSL_CIPHER", suite_name(tls->session.cipher_suite));
   if (is_host_name(server_name)) put_fact(text, &size, "SSL_TLS_SNI_SERVERNAME", server_name);
-  if (*credentials->end_point)
-    put_fact(text, &size, "SSL_SERVER_END_POINT", credentials->end_point);
+  if (e->choice.chosen && *e->choice.chosen->end_point)
+    put_fact(text, &size, "SSL_SERVER_END_POINT", e->choice.chosen->end_point);
   text[size++] = 0;
   send(control, text, size, MSG_NOSIGNAL);
 }
@@ -128,11 +97,12 @@ static char await_command(int control) {
   return command;
 }
 
-noreturn void engine_run(struct engine_settings const *settings, int control, int chain) {
+noreturn void engine_run(struct engine_settings const *settings, int control, int chain,
+                         int loader) {
   static struct engine e;
   e.relay = (struct relay){.tls = &e.server.eng, .connection = 0, .chain = chain};
   fd_send_at_once(0);
-  engine_prepare(&e, settings->credentials);
+  engine_prepare(&e, settings, loader);
   engine_confine(settings->uid, settings->gid);
 
   bool facts_wanted = await_command(control) == 'Y';
@@ -142,8 +112,9 @@ noreturn void engine_run(struct engine_settings const *settings, int control, in
     if (facts_wanted) send_failure(failure_reason(&e.server, state), control);
     _exit(EXIT_REFUSED);
   }
-  if (facts_wanted) send_facts(&e, settings->credentials, control);
+  if (facts_wanted) send_facts(&e, control);
   close(control);
+  choice_end(&e.choice);
   /* A chain that hung up meanwhile has set a deadline of its own. */
   if (!e.relay.chain_hung_up) e.relay.deadline = -1;
   _exit(relay_run(&e.relay) == RELAY_CLOSED ? 0 : EXIT_REFUSED);

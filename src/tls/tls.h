@@ -1,54 +1,93 @@
 /* tlsd: the TLS terminator's own parts, see tlsd(8).
  *
  *   tlsd.c         main: settings, engine, hand-over to the next program
- *   certificate.c  the PEM file: certificate chain and private key
+ *   identity.c     which certificate files there are for whom
+ *   loader.c       the privileged process that reads those of a name
+ *   choice.c       which certificate and suite a client gets
+ *   suites.c       TLS_CIPHER_LIST and TLS_PROTOCOL
  *   engine.c       the confined process that holds the key and the connection
- *   confine.c      how it is confined
+ *   confine.c      how engine and loader are confined
  *   relay.c        bytes between the connection and the chain, through BearSSL
- *   words.c        names of suites and versions, reasons in words
+ *   words.c        names of versions, reasons in words
  */
 #ifndef TLS_H
 #define TLS_H
 
-#include "base/base.h"
+#include "x509/x509.h"
 
-#include <bearssl.h>
+#include <limits.h>
 
-/* ---- certificate.c ---- */
-enum {
-  PEM_FILE_MAX = 65536,        /* a chain with an RSA-4096 key is about 10,000 bytes */
-  CHAIN_MAX = 10,              /* certificates in one file; real chains have 2 to 4 */
-  END_POINT_SIZE = 2 * 64 + 1, /* SHA-512 in hexadecimal digits, and a NUL */
+/* ---- identity.c ---- */
+/* What we are to one client: certificates of different kinds, for clients of different kinds. */
+enum { KINDS = 2 };
+struct identity {
+  size_t n;
+  struct credentials *of[KINDS]; /* in order of preference */
 };
-/* Lives at one address: chain and key point into it. */
-struct credentials {
-  br_x509_certificate chain[CHAIN_MAX]; /* the server's own first */
-  size_t chain_length;
-  br_skey_decoder_context key; /* the decoded key lies in here */
-  unsigned char der[PEM_FILE_MAX];
-  size_t der_size;
-  char end_point[END_POINT_SIZE]; /* SSL_SERVER_END_POINT; empty if the certificate has none */
+/* The settings, copied: the environment goes. */
+struct certificate_files {
+  char certfile[PATH_MAX], keyfile[PATH_MAX], trust[PATH_MAX]; /* the latter two may be empty */
 };
-/* Reads the chain, and the key from keyfile (certfile again when that is null).  Whatever is wrong
- * with them is misconfiguration: logged in words, exit 100. */
-void credentials_load(struct credentials *, char const *certfile, char const *keyfile);
-void credentials_wipe(struct credentials *);
+bool identity_settings(struct certificate_files *);
+/* Loads what is at TLS_CERTFILE with this suffix (`.192.0.2.1`, or none) and at the same with
+ * `.ecdsa` behind it, into places of the identity.  What cannot be used is logged.  1; 0 if there
+ * is no such file; -1 if there is one, and none that can be used. */
+int identity_load(struct identity *, struct certificate_files const *, char const *suffix);
+/* What a connection begins with: by the local address, where a file is there for it. */
+int identity_load_default(struct identity *, struct certificate_files const *, char const *address);
+void identity_wipe(struct identity *);
+/* Whether there could be a file for some name. */
+bool identity_has_names(struct certificate_files const *);
+/* The files of a name, else those of the wildcard above it, as identity_load. */
+int identity_load_name(struct identity *, struct certificate_files const *, char const *name);
+
+/* ---- loader.c ---- */
+/* The loader's whole life: one request on fd, one answer.  Confined; can only read files. */
+noreturn void loader_run(struct certificate_files const *, int fd);
+/* From the engine: the identity of a name, null if there is none of its own. */
+struct identity const *loader_ask(int fd, char const *name);
+
+/* ---- choice.c ---- */
+struct choice {
+  br_ssl_server_policy_class const *vtable; /* BearSSL's view of it */
+  struct identity const *identity;          /* the default one */
+  int loader;                               /* to ask for others; -1: there are none */
+  struct credentials const *chosen;         /* after the client's first message */
+};
+void choice_init(struct choice *, struct identity const *, int loader);
+/* The choice has been made, or there was none to make. */
+void choice_end(struct choice *);
+
+/* ---- suites.c ---- */
+enum { SUITES_MAX = 16 };
+struct suites {
+  uint16_t ids[SUITES_MAX]; /* in order of preference */
+  size_t n;
+  bool with_cbc;
+};
+/* From TLS_CIPHER_LIST.  That and TLS_PROTOCOL are looked at; what is asked for there and cannot be
+ * had is misconfiguration: logged, exit 100. */
+void suites_configure(struct suites *);
+char const *suite_name(unsigned int suite); /* OpenSSL's names, as Courier logs them */
 
 /* ---- engine.c ---- */
 struct engine_settings {
   uid_t uid; /* 0: stay who we are (an ordinary user) */
   gid_t gid;
   int handshake_ms;
-  struct credentials *credentials;
+  struct suites suites;
+  struct identity identity;
 };
 /* The engine's end of everything: 0 is the connection; control is where `Y` or `y` comes from and
- * facts go to; chain is the inside of TLS.  Never returns. */
-noreturn void engine_run(struct engine_settings const *, int control, int chain);
+ * facts go to; chain is the inside of TLS; loader as in struct choice.  Never returns. */
+noreturn void engine_run(struct engine_settings const *, int control, int chain, int loader);
 
 /* ---- confine.c ---- */
 /* No privilege, no file system, no system calls but those of the relay.  Failure ends the process,
  * logged.  Descriptor 2 must still be open; it is closed. */
 void engine_confine(uid_t uid, gid_t gid);
+/* Nothing but reading files, and a socket that is open. */
+void loader_confine(void);
 
 /* ---- relay.c ---- */
 enum relay_state {
@@ -72,7 +111,6 @@ enum relay_state relay_handshake(struct relay *);
 enum relay_state relay_run(struct relay *);
 
 /* ---- words.c ---- */
-char const *suite_name(unsigned int suite);     /* OpenSSL's names, as Courier logs them */
 char const *version_name(unsigned int version); /* "TLSv1.2" */
 /* Why a handshake came to nothing. */
 char const *failure_reason(br_ssl_server_context const *, enum relay_state);

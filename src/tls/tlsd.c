@@ -43,20 +43,14 @@ static noreturn void die_no_certificate(void) {
           "name a PEM file with certificate and key; mkimapdcert(8) makes one", (char *)0);
 }
 
-static char const *setting_path(char const *name) {
-  char const *value = getenv(name);
-  return value && *value ? value : 0;
-}
-
 /* The id in the variable `own`, or else in the one that envuidgid sets. */
 static uint64_t setting_id(char const *own, char const *common) {
   uint64_t id = setting_number(own, 0, 1, UINT32_MAX - 1);
   return id ? id : setting_number(common, 0, 1, UINT32_MAX - 1);
 }
 
-static void load_settings(struct engine_settings *s) {
-  char const *certfile = setting_path("TLS_CERTFILE");
-  if (!certfile) die_no_certificate();
+static void load_settings(struct engine_settings *s, struct certificate_files *files) {
+  if (!identity_settings(files)) die_no_certificate();
   if (!geteuid()) {
     s->uid = (uid_t)setting_id("TLS_UID", "UID");
     s->gid = (gid_t)setting_id("TLS_GID", "GID");
@@ -64,7 +58,7 @@ static void load_settings(struct engine_settings *s) {
   }
   s->handshake_ms = 1000 * (int)setting_number("TLS_HANDSHAKE_TIMEOUT", HANDSHAKE_SECONDS, 1,
                                                HANDSHAKE_SECONDS_MAX);
-  credentials_load(s->credentials, certfile, setting_path("TLS_PRIVATE_KEYFILE"));
+  suites_configure(&s->suites);
 }
 
 static void check_connection(void) {
@@ -91,25 +85,52 @@ static void wipe_environment(void) {
   *environ = 0;
 }
 
-/* Leaves open 0 (the connection), 2 (until confined), and its ends of the links, now 3 and 4. */
-static noreturn void engine_begin(struct engine_settings const *s, int control, int chain) {
+/* Leaves open 0 (the connection), 2 (until confined), and its ends of the links, now 3 to 5. */
+static noreturn void engine_begin(struct engine_settings const *s, int control, int chain,
+                                  int loader) {
   close(1);
   if (dup2(control, 3) < 0 || dup2(chain, 4) < 0) _exit(EXIT_TEMPORARY);
-  fd_close_from(5);
+  if (loader >= 0 && dup2(loader, 5) < 0) _exit(EXIT_TEMPORARY);
+  fd_close_from(loader >= 0 ? 6 : 5);
   wipe_environment();
-  engine_run(s, 3, 4);
+  engine_run(s, 3, 4, loader >= 0 ? 5 : -1);
 }
 
-/* Forked twice: the engine is init's child, and no program of the chain finds a zombie. */
-static void engine_start(struct engine_settings const *s, int control, int chain) {
+static noreturn void loader_begin(struct engine_settings *s, struct certificate_files const *files,
+                                  int request) {
+  identity_wipe(&s->identity);
+  close(0);
+  close(1);
+  if (dup2(request, 3) < 0) _exit(EXIT_TEMPORARY);
+  fd_close_from(4);
+  wipe_environment();
+  loader_run(files, 3);
+}
+
+static noreturn void die_fork(void) {
+  log_die_failure(EXIT_TEMPORARY, "fork", 0, "raise the limit of processes");
+}
+
+/* Forked twice: engine and loader are init's children, and no program of the chain finds a zombie.
+ */
+static void engine_start(struct engine_settings *s, struct certificate_files const *files,
+                         int control, int chain) {
   int status;
+  struct link loader = {-1, -1};
+  if (identity_has_names(files)) loader = link_make();
   pid_t between = fork();
-  if (between < 0) log_die_failure(EXIT_TEMPORARY, "fork", 0, "raise the limit of processes");
+  if (between < 0) die_fork();
   if (!between) {
-    pid_t engine = fork();
-    if (engine < 0) log_die_failure(EXIT_TEMPORARY, "fork", 0, "raise the limit of processes");
-    if (!engine) engine_begin(s, control, chain);
+    pid_t pid = loader.ours < 0 ? 1 : fork();
+    if (!pid) loader_begin(s, files, loader.ours);
+    if (pid > 0) pid = fork();
+    if (pid < 0) die_fork();
+    if (!pid) engine_begin(s, control, chain, loader.theirs);
     _exit(0);
+  }
+  if (loader.ours >= 0) {
+    close(loader.ours);
+    close(loader.theirs);
   }
   while (waitpid(between, &status, 0) < 0)
     if (errno != EINTR) log_die_failure(EXIT_TEMPORARY, "waitpid", 0, 0);
@@ -159,9 +180,16 @@ static void offer(int control, int chain) {
   export_descriptor("SSLWRITEFD", fcntl(chain, F_DUPFD, chain));
 }
 
+static noreturn void run(char *const *argv) {
+  execvp(*argv, argv);
+  log_die_failure(errno == ENOENT ? EXIT_MISUSE : EXIT_TEMPORARY, "exec", *argv,
+                  "check the command line after tlsd, and PATH");
+}
+
 int main(int argc, char *const *argv) {
-  static struct credentials credentials;
-  struct engine_settings settings = {.credentials = &credentials};
+  static struct credentials places[KINDS];
+  static struct certificate_files files;
+  struct engine_settings settings = {.identity = {.of = {&places[0], &places[1]}}};
   subgetopt options = SUBGETOPT_ZERO;
   bool on_request = false;
   log_init("tlsd");
@@ -172,14 +200,20 @@ int main(int argc, char *const *argv) {
   argv += options.ind;
   if (!*argv) die_usage();
   check_connection();
-  load_settings(&settings);
+  load_settings(&settings, &files);
+  if (identity_load_default(&settings.identity, &files, getenv("TCPLOCALIP")) <= 0) {
+    /* Said in the log.  What works without TLS shall go on. */
+    if (!on_request) _exit(EXIT_MISUSE);
+    forget_other_tls();
+    run(argv);
+  }
 
   /* Who stalls in the handshake counts as one that has not logged in; exec gives the place back. */
   if (!on_request && slot_take_configured() < 0 && errno == EAGAIN) _exit(EXIT_REFUSED);
 
   struct link control = link_make(), chain = link_make();
-  engine_start(&settings, control.theirs, chain.theirs);
-  credentials_wipe(&credentials);
+  engine_start(&settings, &files, control.theirs, chain.theirs);
+  identity_wipe(&settings.identity);
   close(control.theirs);
   close(chain.theirs);
   forget_other_tls();
@@ -187,7 +221,5 @@ int main(int argc, char *const *argv) {
     offer(control.ours, chain.ours);
   else
     handshake(&settings, control.ours, chain.ours);
-  execvp(*argv, argv);
-  log_die_failure(errno == ENOENT ? EXIT_MISUSE : EXIT_TEMPORARY, "exec", *argv,
-                  "check the command line after tlsd, and PATH");
+  run(argv);
 }

@@ -1,4 +1,4 @@
-/* Names of suites and versions, and reasons in words: what BearSSL has only numbers for. */
+/* Names of versions, and reasons in words: what BearSSL has only numbers for. */
 #include "tls/tls.h"
 
 enum {
@@ -11,15 +11,6 @@ enum {
 struct word {
   int code;
   char const *text;
-};
-
-static struct word const suites[] = {
-    {BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-ECDSA-CHACHA20-POLY1305"},
-    {BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-RSA-CHACHA20-POLY1305"},
-    {BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "ECDHE-ECDSA-AES128-GCM-SHA256"},
-    {BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "ECDHE-RSA-AES128-GCM-SHA256"},
-    {BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, "ECDHE-ECDSA-AES256-GCM-SHA384"},
-    {BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, "ECDHE-RSA-AES256-GCM-SHA384"},
 };
 
 static struct word const versions[] = {
@@ -70,11 +61,6 @@ static char const *look_up(struct word const *table, size_t n, int code) {
   for (size_t i = 0; i < n; i++)
     if (table[i].code == code) return table[i].text;
   return 0;
-}
-
-char const *suite_name(unsigned int suite) {
-  char const *name = LOOK_UP(suites, suite);
-  return name ? name : "unknown";
 }
 
 char const *version_name(unsigned int version) {

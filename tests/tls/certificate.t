@@ -71,7 +71,7 @@ sub run {
 }
 sub fails {
   my ($name, $env, @re) = @_;
-  my ($code, $log) = run($env);
+  my ($code, $log) = run($env, 'true');
   is($code, 100, $name);
   like($log, $_, '  says so') for @re;
   is(() = $log =~ /\n/g, 1, '  in one line');
@@ -100,7 +100,7 @@ my $good = {TLS_CERTFILE => "$T/ec.pem"};
 SKIP: {
   skip 'root: reads everything', 2 unless $>;
   chmod 0, "$T/ec.pem";
-  my ($code, $log) = run($good);
+  my ($code, $log) = run($good, 'true');
   is($code, 100, 'unreadable');
   like($log, qr/Permission denied/, '  says so');
   chmod 0644, "$T/ec.pem";
