@@ -65,14 +65,19 @@ void choice_end(struct choice *c) {
   c->loader = -1;
 }
 
+struct identity const *choice_identity(struct choice *c, char const *server_name) {
+  struct identity const *own = 0;
+  if (c->loader >= 0 && *server_name) own = loader_ask(c->loader, server_name);
+  choice_end(c);
+  if (own) c->identity = own;
+  return c->identity;
+}
+
 static int choose(br_ssl_server_policy_class const **context, br_ssl_server_context const *server,
                   br_ssl_server_choices *choices) {
   struct choice *c = (struct choice *)(void *)context;
   char const *name = br_ssl_engine_get_server_name(&server->eng);
-  struct identity const *own = 0;
-  if (c->loader >= 0 && *name) own = loader_ask(c->loader, name);
-  choice_end(c);
-  return choose_from(c, own ? own : c->identity, server, choices);
+  return choose_from(c, choice_identity(c, name), server, choices);
 }
 
 /* Suites without ephemeral keys are never offered. */

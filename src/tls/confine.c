@@ -1,4 +1,5 @@
-/* How the engine is confined: a user of its own, an empty root, the system calls of the relay; and
+/* How the engine is confined: a user of its own, an empty root, the system calls of the relay
+ * and of the file of sessions; and
  * the loader, which stays who it is: a file system that can only be read, the calls for that. */
 #include "tls/tls.h"
 
@@ -10,6 +11,8 @@
 static int const engine_calls[] = {
     SYS_read,
     SYS_write,
+    SYS_pread64,
+    SYS_pwrite64,
     SYS_recvfrom,
     SYS_sendto,
     SYS_shutdown,

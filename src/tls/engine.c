@@ -2,10 +2,9 @@
  * it says of the connection goes to the chain as strings that are not trusted there. */
 #include "tls/tls.h"
 
-#include <signal.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { SEED_SIZE = 48 }; /* beyond the strength of anything it is used for */
@@ -15,6 +14,7 @@ struct engine {
   unsigned char input[BR_SSL_BUFSIZE_INPUT], output[BR_SSL_BUFSIZE_OUTPUT];
   struct relay relay;
   struct choice choice;
+  struct sessions sessions;
 };
 
 static void set_suites(br_ssl_engine_context *tls, struct suites const *suites) {
@@ -32,16 +32,27 @@ static void set_suites(br_ssl_engine_context *tls, struct suites const *suites) 
   br_ssl_engine_set_hash(tls, br_sha1_ID, &br_sha1_vtable); /* for HMAC; never for signatures */
 }
 
+static void set_sessions(struct engine *e) {
+  struct rlimit limit = {e->sessions.size, e->sessions.size};
+  sessions_use(&e->sessions, &e->server);
+  /* Whoever takes the engine over cannot fill the disk. */
+  setrlimit(RLIMIT_FSIZE, &limit);
+}
+
 /* Everything that asks the system for something: randomness, here, for the whole connection. */
-static void engine_prepare(struct engine *e, struct engine_settings const *s, int loader) {
+static void engine_prepare(struct engine *e, struct engine_settings const *s,
+                           struct engine_ends const *ends) {
   br_ssl_engine_context *tls = &e->server.eng;
   unsigned char seed[SEED_SIZE];
   br_ssl_server_zero(&e->server);
   br_ssl_engine_set_versions(tls, BR_TLS12, BR_TLS12);
   br_ssl_engine_set_all_flags(tls, BR_OPT_ENFORCE_SERVER_PREFERENCES | BR_OPT_NO_RENEGOTIATION);
   set_suites(tls, &s->suites);
-  choice_init(&e->choice, &s->identity, loader);
+  choice_init(&e->choice, &s->identity, ends->loader);
   br_ssl_server_set_policy(&e->server, &e->choice.vtable);
+  e->sessions =
+      (struct sessions){.choice = &e->choice, .fd = ends->sessions, .size = s->sessions_size};
+  if (ends->sessions >= 0) set_sessions(e);
   br_ssl_engine_set_buffers_bidi(tls, e->input, sizeof e->input, e->output, sizeof e->output);
   if (getentropy(seed, sizeof seed) < 0)
     log_die_failure(EXIT_TEMPORARY, "getentropy", 0, "the kernel must offer getrandom(2)");
@@ -49,44 +60,6 @@ static void engine_prepare(struct engine *e, struct engine_settings const *s, in
   explicit_bzero(seed, sizeof seed);
   if (!br_ssl_server_reset(&e->server))
     log_die(EXIT_TEMPORARY, "tls-failed", "reason", "BearSSL cannot start", (char *)0);
-}
-
-/* A host name as RFC 6066 section 3 means it.  It will be in logs and environments. */
-static bool is_host_name(char const *name) {
-  for (char const *p = name; *p; p++)
-    if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._", *p))
-      return false;
-  return *name;
-}
-
-static void put_fact(char *text, size_t *size, char const *name, char const *value) {
-  size_t n = strlen(name), v = strlen(value);
-  if (n + 1 + v > FACT_MAX) return; /* only a server name can be that long, and none is */
-  memcpy(text + *size, name, n);
-  text[*size + n] = '=';
-  memcpy(text + *size + n + 1, value, v + 1);
-  *size += n + v + 2;
-}
-
-static void send_facts(struct engine const *e, int control) {
-  char text[4 * (FACT_MAX + 1) + 1];
-  size_t size = 0;
-  br_ssl_engine_context const *tls = &e->server.eng;
-  char const *server_name = br_ssl_engine_get_server_name(tls);
-  put_fact(text, &size, "SSL_PROTOCOL", version_name(br_ssl_engine_get_version(tls)));
-  put_fact(text, &size, "SSL_CIPHER", suite_name(tls->session.cipher_suite));
-  if (is_host_name(server_name)) put_fact(text, &size, "SSL_TLS_SNI_SERVERNAME", server_name);
-  if (e->choice.chosen && *e->choice.chosen->end_point)
-    put_fact(text, &size, "SSL_SERVER_END_POINT", e->choice.chosen->end_point);
-  text[size++] = 0;
-  send(control, text, size, MSG_NOSIGNAL);
-}
-
-static void send_failure(char const *reason, int control) {
-  char text[FACT_MAX + 1];
-  size_t size = 0;
-  put_fact(text, &size, "SSL_ERROR", reason);
-  send(control, text, size, MSG_NOSIGNAL);
 }
 
 /* `Y` starts TLS and wants the facts, `y` starts TLS; at end of file the chain has gone without. */
@@ -97,24 +70,35 @@ static char await_command(int control) {
   return command;
 }
 
-noreturn void engine_run(struct engine_settings const *settings, int control, int chain,
-                         int loader) {
+/* Of a resumed session BearSSL knows only later whose name it was asked for. */
+static char const *handshake(struct engine *e) {
+  enum relay_state state = relay_handshake(&e->relay);
+  if (state != RELAY_GOING) return failure_reason(&e->server, state);
+  if (!sessions_is_of(&e->sessions, br_ssl_engine_get_server_name(&e->server.eng)))
+    return "client resumed a session of another server name";
+  return 0;
+}
+
+noreturn void engine_run(struct engine_settings const *settings, struct engine_ends const *ends) {
   static struct engine e;
-  e.relay = (struct relay){.tls = &e.server.eng, .connection = 0, .chain = chain};
-  fd_send_at_once(0);
-  engine_prepare(&e, settings, loader);
+  e.relay =
+      (struct relay){.tls = &e.server.eng, .connection = ends->connection, .chain = ends->chain};
+  fd_send_at_once(ends->connection);
+  engine_prepare(&e, settings, ends);
   engine_confine(settings->uid, settings->gid);
 
-  bool facts_wanted = await_command(control) == 'Y';
+  bool facts_wanted = await_command(ends->control) == 'Y';
   e.relay.deadline = clock_ms() + settings->handshake_ms;
-  enum relay_state state = relay_handshake(&e.relay);
-  if (state != RELAY_GOING) {
-    if (facts_wanted) send_failure(failure_reason(&e.server, state), control);
+  char const *failure = handshake(&e);
+  if (failure) {
+    sessions_forget(&e.sessions);
+    if (facts_wanted) facts_send_failure(ends->control, failure);
     _exit(EXIT_REFUSED);
   }
-  if (facts_wanted) send_facts(&e, control);
-  close(control);
+  if (facts_wanted) facts_send(ends->control, &e.server.eng, e.choice.chosen);
   choice_end(&e.choice);
+  close(ends->control);
+  close(ends->sessions);
   /* A chain that hung up meanwhile has set a deadline of its own. */
   if (!e.relay.chain_hung_up) e.relay.deadline = -1;
   _exit(relay_run(&e.relay) == RELAY_CLOSED ? 0 : EXIT_REFUSED);

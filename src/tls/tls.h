@@ -6,6 +6,8 @@
  *   choice.c       which certificate and suite a client gets
  *   suites.c       TLS_CIPHER_LIST and TLS_PROTOCOL
  *   engine.c       the confined process that holds the key and the connection
+ *   facts.c        what the engine tells the chain of the connection
+ *   sessions.c     sessions for resumption, in a file that engines share
  *   confine.c      how engine and loader are confined
  *   relay.c        bytes between the connection and the chain, through BearSSL
  *   words.c        names of versions, reasons in words
@@ -57,6 +59,9 @@ struct choice {
 void choice_init(struct choice *, struct identity const *, int loader);
 /* The choice has been made, or there was none to make. */
 void choice_end(struct choice *);
+/* What we are to a client that names this server, or none (an empty name); the loader is asked at
+ * most once. */
+struct identity const *choice_identity(struct choice *, char const *server_name);
 
 /* ---- suites.c ---- */
 enum { SUITES_MAX = 16 };
@@ -75,12 +80,42 @@ struct engine_settings {
   uid_t uid; /* 0: stay who we are (an ordinary user) */
   gid_t gid;
   int handshake_ms;
+  uint64_t sessions_size; /* bytes that the file of sessions may have */
   struct suites suites;
   struct identity identity;
 };
-/* The engine's end of everything: 0 is the connection; control is where `Y` or `y` comes from and
- * facts go to; chain is the inside of TLS; loader as in struct choice.  Never returns. */
-noreturn void engine_run(struct engine_settings const *, int control, int chain, int loader);
+/* The engine's end of everything. */
+struct engine_ends {
+  int connection;
+  int control;  /* where `Y` or `y` comes from and facts go to */
+  int chain;    /* the inside of TLS */
+  int loader;   /* as in struct choice */
+  int sessions; /* the file of sessions; -1: no resumption */
+};
+/* Never returns. */
+noreturn void engine_run(struct engine_settings const *, struct engine_ends const *);
+
+/* ---- facts.c: strings NAME=value NUL, see doc/chain.md ---- */
+void facts_send(int control, br_ssl_engine_context const *, struct credentials const *);
+void facts_send_failure(int control, char const *reason);
+
+/* ---- sessions.c ---- */
+enum { HELLO_NAME_MAX = 255 }; /* the longest server name that BearSSL takes */
+struct sessions {
+  br_ssl_session_cache_class const *vtable; /* BearSSL's view of it */
+  struct choice *choice;
+  int fd;           /* the file; -1: no resumption */
+  uint64_t size;    /* bytes that the file may have */
+  off_t resumed_at; /* the entry that this connection resumes, -1 if none */
+  char server_name[HELLO_NAME_MAX + 1];
+};
+/* Opens the file, or makes it, of our own and closed to others.  Returns the descriptor or -1. */
+int sessions_open(char const *path);
+void sessions_use(struct sessions *, br_ssl_server_context *);
+/* After the handshake: whether it resumed a session of this server name, or none. */
+bool sessions_is_of(struct sessions const *, char const *server_name);
+/* A session whose handshake has failed must not be resumed (RFC 5246 section 7.2.2). */
+void sessions_forget(struct sessions *);
 
 /* ---- confine.c ---- */
 /* No privilege, no file system, no system calls but those of the relay.  Failure ends the process,

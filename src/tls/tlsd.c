@@ -15,7 +15,10 @@
 enum {
   HANDSHAKE_SECONDS = 30, /* for the slowest honest client on the worst network */
   HANDSHAKE_SECONDS_MAX = 3600,
-  GRACE_MS = 2000, /* the engine keeps the time; this is for an engine that does not */
+  SESSIONS_SIZE = 524288, /* Courier's */
+  SESSIONS_SIZE_MIN = 4096,
+  SESSIONS_SIZE_MAX = 1 << 30, /* millions of sessions */
+  GRACE_MS = 2000,             /* the engine keeps the time; this is for an engine that does not */
 };
 
 /* Sockets, one end ours, the other the engine's. */
@@ -61,6 +64,23 @@ static void load_settings(struct engine_settings *s, struct certificate_files *f
   suites_configure(&s->suites);
 }
 
+/* Sessions are a convenience: without the file, every handshake is a full one. */
+static int open_sessions(struct engine_settings *s) {
+  char const *path = getenv("TLS_CACHEFILE");
+  s->sessions_size =
+      setting_number("TLS_CACHESIZE", SESSIONS_SIZE, SESSIONS_SIZE_MIN, SESSIONS_SIZE_MAX);
+  if (!path || !*path) return -1;
+  int fd = sessions_open(path);
+  if (fd < 0) {
+    log_failure("open", path,
+                "TLS_CACHEFILE must be a file of tlsd's user with mode 0600, or not be there yet");
+    return -1;
+  }
+  fd = fd_move_high(fd);
+  if (fd < 0) log_die_failure(EXIT_TEMPORARY, "dup", 0, "raise the limit of open files");
+  return fd;
+}
+
 static void check_connection(void) {
   struct stat in, out;
   if (!fd_is_socket(0) || fstat(0, &in) < 0 || fstat(1, &out) < 0) die_no_connection();
@@ -85,15 +105,26 @@ static void wipe_environment(void) {
   *environ = 0;
 }
 
-/* Leaves open 0 (the connection), 2 (until confined), and its ends of the links, now 3 to 5. */
-static noreturn void engine_begin(struct engine_settings const *s, int control, int chain,
-                                  int loader) {
+/* An end of the engine's, where it is to be; whatever else was there is closed. */
+static int place(int fd, int number) {
+  if (fd < 0) close(number);
+  if (fd >= 0 && dup2(fd, number) < 0) _exit(EXIT_TEMPORARY);
+  return fd < 0 ? -1 : number;
+}
+
+/* Leaves open 2 (until confined) and the ends. */
+static noreturn void engine_begin(struct engine_settings const *s,
+                                  struct engine_ends const *given) {
+  struct engine_ends ends = {
+      .control = place(given->control, 3),
+      .chain = place(given->chain, 4),
+      .loader = place(given->loader, 5),
+      .sessions = place(given->sessions, 6),
+  };
   close(1);
-  if (dup2(control, 3) < 0 || dup2(chain, 4) < 0) _exit(EXIT_TEMPORARY);
-  if (loader >= 0 && dup2(loader, 5) < 0) _exit(EXIT_TEMPORARY);
-  fd_close_from(loader >= 0 ? 6 : 5);
+  fd_close_from(7);
   wipe_environment();
-  engine_run(s, 3, 4, loader >= 0 ? 5 : -1);
+  engine_run(s, &ends);
 }
 
 static noreturn void loader_begin(struct engine_settings *s, struct certificate_files const *files,
@@ -114,10 +145,11 @@ static noreturn void die_fork(void) {
 /* Forked twice: engine and loader are init's children, and no program of the chain finds a zombie.
  */
 static void engine_start(struct engine_settings *s, struct certificate_files const *files,
-                         int control, int chain) {
+                         struct engine_ends ends) {
   int status;
   struct link loader = {-1, -1};
   if (identity_has_names(files)) loader = link_make();
+  ends.loader = loader.theirs;
   pid_t between = fork();
   if (between < 0) die_fork();
   if (!between) {
@@ -125,7 +157,7 @@ static void engine_start(struct engine_settings *s, struct certificate_files con
     if (!pid) loader_begin(s, files, loader.ours);
     if (pid > 0) pid = fork();
     if (pid < 0) die_fork();
-    if (!pid) engine_begin(s, control, chain, loader.theirs);
+    if (!pid) engine_begin(s, &ends);
     _exit(0);
   }
   if (loader.ours >= 0) {
@@ -212,10 +244,15 @@ int main(int argc, char *const *argv) {
   if (!on_request && slot_take_configured() < 0 && errno == EAGAIN) _exit(EXIT_REFUSED);
 
   struct link control = link_make(), chain = link_make();
-  engine_start(&settings, &files, control.theirs, chain.theirs);
+  struct engine_ends ends = {.control = control.theirs,
+                             .chain = chain.theirs,
+                             .loader = -1,
+                             .sessions = open_sessions(&settings)};
+  engine_start(&settings, &files, ends);
   identity_wipe(&settings.identity);
-  close(control.theirs);
-  close(chain.theirs);
+  close(ends.control);
+  close(ends.chain);
+  if (ends.sessions >= 0) close(ends.sessions);
   forget_other_tls();
   if (on_request)
     offer(control.ours, chain.ours);
