@@ -15,6 +15,7 @@ struct engine {
   struct relay relay;
   struct choice choice;
   struct sessions sessions;
+  struct peer peer;
 };
 
 static void set_suites(br_ssl_engine_context *tls, struct suites const *suites) {
@@ -53,6 +54,8 @@ static void engine_prepare(struct engine *e, struct engine_settings const *s,
   e->sessions =
       (struct sessions){.choice = &e->choice, .fd = ends->sessions, .size = s->sessions_size};
   if (ends->sessions >= 0) set_sessions(e);
+  if (s->verify != VERIFY_NONE)
+    peer_ask(&e->peer, &e->server, &s->authorities, s->verify == VERIFY_REQUIREPEER);
   br_ssl_engine_set_buffers_bidi(tls, e->input, sizeof e->input, e->output, sizeof e->output);
   if (getentropy(seed, sizeof seed) < 0)
     log_die_failure(EXIT_TEMPORARY, "getentropy", 0, "the kernel must offer getrandom(2)");
@@ -73,7 +76,11 @@ static char await_command(int control) {
 /* Of a resumed session BearSSL knows only later whose name it was asked for. */
 static char const *handshake(struct engine *e) {
   enum relay_state state = relay_handshake(&e->relay);
-  if (state != RELAY_GOING) return failure_reason(&e->server, state);
+  if (state != RELAY_GOING) {
+    if (state == RELAY_FAILED)
+      peer_refuse(e->relay.connection, br_ssl_engine_last_error(&e->server.eng));
+    return failure_reason(&e->server, state);
+  }
   if (!sessions_is_of(&e->sessions, br_ssl_engine_get_server_name(&e->server.eng)))
     return "client resumed a session of another server name";
   return 0;
@@ -95,7 +102,7 @@ noreturn void engine_run(struct engine_settings const *settings, struct engine_e
     if (facts_wanted) facts_send_failure(ends->control, failure);
     _exit(EXIT_REFUSED);
   }
-  if (facts_wanted) facts_send(ends->control, &e.server.eng, e.choice.chosen);
+  if (facts_wanted) facts_send(ends->control, &e.server.eng, e.choice.chosen, &e.peer);
   choice_end(&e.choice);
   close(ends->control);
   close(ends->sessions);

@@ -15,7 +15,7 @@ static bool is_host_name(char const *name) {
 
 static void put_fact(char *text, size_t *size, char const *name, char const *value) {
   size_t n = strlen(name), v = strlen(value);
-  if (n + 1 + v > FACT_MAX) return; /* only a server name can be that long, and none is */
+  if (n + 1 + v > FACT_MAX) return; /* whoever reads it would not believe it */
   memcpy(text + *size, name, n);
   text[*size + n] = '=';
   memcpy(text + *size + n + 1, value, v + 1);
@@ -23,8 +23,8 @@ static void put_fact(char *text, size_t *size, char const *name, char const *val
 }
 
 void facts_send(int control, br_ssl_engine_context const *tls,
-                struct credentials const *credentials) {
-  char text[4 * (FACT_MAX + 1) + 1];
+                struct credentials const *credentials, struct peer const *peer) {
+  char text[(4 + PEER_ATTRIBUTES) * (FACT_MAX + 1) + 1];
   size_t size = 0;
   char const *server_name = br_ssl_engine_get_server_name(tls);
   put_fact(text, &size, "SSL_PROTOCOL", version_name(br_ssl_engine_get_version(tls)));
@@ -32,6 +32,10 @@ void facts_send(int control, br_ssl_engine_context const *tls,
   if (is_host_name(server_name)) put_fact(text, &size, "SSL_TLS_SNI_SERVERNAME", server_name);
   if (credentials && *credentials->end_point)
     put_fact(text, &size, "SSL_SERVER_END_POINT", credentials->end_point);
+  for (size_t i = 0; i < PEER_ATTRIBUTES; i++) {
+    char const *value, *name = peer_attribute(peer, i, &value);
+    if (name) put_fact(text, &size, name, value);
+  }
   text[size++] = 0;
   send(control, text, size, MSG_NOSIGNAL);
 }

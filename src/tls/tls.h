@@ -7,6 +7,8 @@
  *   suites.c       TLS_CIPHER_LIST and TLS_PROTOCOL
  *   engine.c       the confined process that holds the key and the connection
  *   facts.c        what the engine tells the chain of the connection
+ *   authorities.c  who signs the certificates of clients
+ *   peer.c         the client's certificate
  *   sessions.c     sessions for resumption, in a file that engines share
  *   confine.c      how engine and loader are confined
  *   relay.c        bytes between the connection and the chain, through BearSSL
@@ -75,7 +77,22 @@ struct suites {
 void suites_configure(struct suites *);
 char const *suite_name(unsigned int suite); /* OpenSSL's names, as Courier logs them */
 
+/* ---- authorities.c ---- */
+enum {
+  AUTHORITIES_MAX = 512,       /* of the web there are about 150 */
+  AUTHORITY_NAMES_MAX = 65535, /* RFC 5246 section 7.4.4: what a client is told of them */
+};
+struct authority_list {
+  br_x509_trust_anchor *anchors;
+  size_t n, names_size; /* names_size as in that section */
+};
+/* Those that TLS_TRUSTCERTS names and that are valid today.  -1, logged, if there are none or more
+ * than a client can be told of. */
+int authorities_load(struct authority_list *, char const *path);
+
 /* ---- engine.c ---- */
+/* TLS_VERIFYPEER: whether clients are asked for a certificate, and must have one. */
+enum verify { VERIFY_NONE, VERIFY_PEER, VERIFY_REQUIREPEER };
 struct engine_settings {
   uid_t uid; /* 0: stay who we are (an ordinary user) */
   gid_t gid;
@@ -83,6 +100,8 @@ struct engine_settings {
   uint64_t sessions_size; /* bytes that the file of sessions may have */
   struct suites suites;
   struct identity identity;
+  enum verify verify;
+  struct authority_list authorities; /* empty under VERIFY_NONE */
 };
 /* The engine's end of everything. */
 struct engine_ends {
@@ -96,8 +115,36 @@ struct engine_ends {
 noreturn void engine_run(struct engine_settings const *, struct engine_ends const *);
 
 /* ---- facts.c: strings NAME=value NUL, see doc/chain.md ---- */
-void facts_send(int control, br_ssl_engine_context const *, struct credentials const *);
+struct peer;
+/* Of the connection, our certificate, and the client's, if there is one. */
+void facts_send(int control, br_ssl_engine_context const *, struct credentials const *,
+                struct peer const *);
 void facts_send_failure(int control, char const *reason);
+
+/* ---- peer.c ---- */
+enum {
+  PEER_ATTRIBUTES = 8,          /* that we tell of */
+  PEER_CERTIFICATE_MAX = 16384, /* real ones have 1,000 to 3,000 bytes */
+};
+struct peer {
+  br_x509_class const *vtable; /* BearSSL's view of it */
+  br_x509_minimal_context minimal;
+  br_ssl_engine_context *tls;
+  bool verified;      /* the chain; the handshake shows whether the client has the key, too */
+  size_t count, size; /* certificates seen, and bytes of the first */
+  unsigned char certificate[PEER_CERTIFICATE_MAX];
+  br_name_element elements[PEER_ATTRIBUTES];
+  char values[PEER_ATTRIBUTES][FACT_MAX];
+};
+/* The client will be asked for a certificate by one of these authorities, which stay where they
+ * are; `required`: or there will be no connection. */
+void peer_ask(struct peer *, br_ssl_server_context *, struct authority_list const *, bool required);
+/* After the handshake: the fact's name and its value of attribute number i, null if the certificate
+ * has none such. */
+char const *peer_attribute(struct peer const *, size_t i, char const **value);
+/* After a handshake that failed by this error of BearSSL's: tells the client if it was for its
+ * certificate, which BearSSL leaves out. */
+void peer_refuse(int connection, int error);
 
 /* ---- sessions.c ---- */
 enum { HELLO_NAME_MAX = 255 }; /* the longest server name that BearSSL takes */

@@ -52,6 +52,17 @@ static uint64_t setting_id(char const *own, char const *common) {
   return id ? id : setting_number(common, 0, 1, UINT32_MAX - 1);
 }
 
+static enum verify setting_verify(void) {
+  static char const *const words[] = {
+      [VERIFY_NONE] = "NONE", [VERIFY_PEER] = "PEER", [VERIFY_REQUIREPEER] = "REQUIREPEER"};
+  char const *value = getenv("TLS_VERIFYPEER");
+  if (!value || !*value) return VERIFY_NONE;
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (!strcmp(value, words[i])) return (enum verify)i;
+  log_die(EXIT_MISUSE, "bad-setting", "name", "TLS_VERIFYPEER", "value", value, "wanted",
+          "NONE, PEER or REQUIREPEER", (char *)0);
+}
+
 static void load_settings(struct engine_settings *s, struct certificate_files *files) {
   if (!identity_settings(files)) die_no_certificate();
   if (!geteuid()) {
@@ -62,14 +73,16 @@ static void load_settings(struct engine_settings *s, struct certificate_files *f
   s->handshake_ms = 1000 * (int)setting_number("TLS_HANDSHAKE_TIMEOUT", HANDSHAKE_SECONDS, 1,
                                                HANDSHAKE_SECONDS_MAX);
   suites_configure(&s->suites);
+  s->verify = setting_verify();
 }
 
-/* Sessions are a convenience: without the file, every handshake is a full one. */
+/* Sessions are a convenience: without the file, every handshake is a full one.  There are none
+ * where clients may show certificates: one made without would be resumed where one is required. */
 static int open_sessions(struct engine_settings *s) {
   char const *path = getenv("TLS_CACHEFILE");
   s->sessions_size =
       setting_number("TLS_CACHESIZE", SESSIONS_SIZE, SESSIONS_SIZE_MIN, SESSIONS_SIZE_MAX);
-  if (!path || !*path) return -1;
+  if (!path || !*path || s->verify != VERIFY_NONE) return -1;
   int fd = sessions_open(path);
   if (fd < 0) {
     log_failure("open", path,
@@ -193,7 +206,8 @@ static void handshake(struct engine_settings const *s, int control, int chain) {
   if (r < 0 || f.error) die_handshake(tls_facts_failure(&f));
   log_event("tls", "ip", getenv("TCPREMOTEIP"), "protocol", tls_facts_get(&f, "SSL_PROTOCOL"),
             "cipher", tls_facts_get(&f, "SSL_CIPHER"), "sni",
-            tls_facts_get(&f, "SSL_TLS_SNI_SERVERNAME"), (char *)0);
+            tls_facts_get(&f, "SSL_TLS_SNI_SERVERNAME"), "peer",
+            tls_facts_get(&f, "SSL_PEER_CERT_SUBJECT_CN"), (char *)0);
   exports_or_die(tls_facts_export(&f));
   if (dup2(chain, 0) < 0 || dup2(chain, 1) < 0) log_die_failure(EXIT_TEMPORARY, "dup2", 0, 0);
 }
@@ -233,7 +247,9 @@ int main(int argc, char *const *argv) {
   if (!*argv) die_usage();
   check_connection();
   load_settings(&settings, &files);
-  if (identity_load_default(&settings.identity, &files, getenv("TCPLOCALIP")) <= 0) {
+  if (identity_load_default(&settings.identity, &files, getenv("TCPLOCALIP")) <= 0 ||
+      (settings.verify != VERIFY_NONE &&
+       authorities_load(&settings.authorities, files.trust) < 0)) {
     /* Said in the log.  What works without TLS shall go on. */
     if (!on_request) _exit(EXIT_MISUSE);
     forget_other_tls();

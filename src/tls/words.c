@@ -42,18 +42,40 @@ static struct word const reasons[] = {
     {ALERT_SENT + PROTOCOL_VERSION, "client offered only another TLS version"},
     {ALERT_SENT + 47, "no shared elliptic curve or signature algorithm"},
     {ALERT_RECEIVED + 0, "client closed the connection"},
-    {ALERT_RECEIVED + 40, "client sent alert: handshake failure"},
-    {ALERT_RECEIVED + 42, "client sent alert: bad certificate"},
-    {ALERT_RECEIVED + 43, "client sent alert: unsupported certificate"},
-    {ALERT_RECEIVED + 44, "client sent alert: certificate revoked"},
-    {ALERT_RECEIVED + 45, "client sent alert: certificate expired"},
-    {ALERT_RECEIVED + 46, "client sent alert: certificate unknown"},
-    {ALERT_RECEIVED + 48, "client sent alert: unknown certificate authority"},
-    {ALERT_RECEIVED + 51, "client sent alert: decrypt error"},
-    {ALERT_RECEIVED + 70, "client sent alert: protocol version"},
-    {ALERT_RECEIVED + 71, "client sent alert: insufficient security"},
-    {ALERT_RECEIVED + 80, "client sent alert: internal error"},
-    {ALERT_RECEIVED + 90, "client sent alert: user canceled"},
+    {ALERT_RECEIVED + 10, "client complained of a message out of turn"},
+    {ALERT_RECEIVED + 20, "client complained of a record that fails its integrity check"},
+    {ALERT_RECEIVED + 40, "client found nothing in common (handshake failure)"},
+    {ALERT_RECEIVED + 42, "client refused our certificate (bad certificate)"},
+    {ALERT_RECEIVED + 43, "client refused our certificate (unsupported)"},
+    {ALERT_RECEIVED + 44, "client refused our certificate (revoked)"},
+    {ALERT_RECEIVED + 45, "client refused our certificate (expired)"},
+    {ALERT_RECEIVED + 46, "client refused our certificate (certificate unknown)"},
+    {ALERT_RECEIVED + 47, "client complained of an illegal parameter"},
+    {ALERT_RECEIVED + 48, "client refused our certificate (unknown CA)"},
+    {ALERT_RECEIVED + 49, "client refused our certificate (access denied)"},
+    {ALERT_RECEIVED + 50, "client could not decode a message"},
+    {ALERT_RECEIVED + 51, "client could not verify our signature or Finished message"},
+    {ALERT_RECEIVED + 70, "client wants another TLS version"},
+    {ALERT_RECEIVED + 71, "client finds our cipher suites too weak"},
+    {ALERT_RECEIVED + 80, "client had an internal error"},
+    {ALERT_RECEIVED + 90, "client's user has canceled"},
+    {ALERT_RECEIVED + 112, "client does not know our server name"},
+    {ALERT_RECEIVED + 116, "client says that it needs a certificate"},
+    {BR_ERR_NO_CLIENT_AUTH, "client sent no certificate, which TLS_VERIFYPEER requires"},
+    {BR_ERR_BAD_SIGNATURE, "client does not have the key of its certificate"},
+    {BR_ERR_INVALID_ALGORITHM, "client signed with an algorithm that was not offered"},
+    {BR_ERR_WRONG_KEY_USAGE, "client's certificate is not for signatures (key usage)"},
+    {BR_ERR_X509_EXPIRED,
+     "client's certificate, or one it depends on, has expired or is not yet valid"},
+    {BR_ERR_X509_NOT_TRUSTED, "client's certificate is from no authority in TLS_TRUSTCERTS"},
+    {BR_ERR_X509_DN_MISMATCH, "client's certificate chain is out of order"},
+    {BR_ERR_X509_NOT_CA, "client's certificate is signed by one that is no authority"},
+    {BR_ERR_X509_BAD_SIGNATURE, "client's certificate has a wrong signature"},
+    {BR_ERR_X509_FORBIDDEN_KEY_USAGE, "client's certificate is not for clients (key usage)"},
+    {BR_ERR_X509_CRITICAL_EXTENSION, "client's certificate has a critical extension unknown to us"},
+    {BR_ERR_X509_WEAK_PUBLIC_KEY, "client's certificate has a key that is too short"},
+    {BR_ERR_X509_UNSUPPORTED, "client's certificate uses an algorithm unknown to us"},
+    {BR_ERR_X509_LIMIT_EXCEEDED, "client's certificate is too large"},
 };
 
 #define LOOK_UP(table, code) look_up(table, sizeof table / sizeof *table, (int)(code))
@@ -76,6 +98,9 @@ char const *failure_reason(br_ssl_server_context const *server, enum relay_state
   if (error == ALERT_SENT + PROTOCOL_VERSION)
     reason = LOOK_UP(old_versions, server->client_max_version);
   if (!reason) reason = LOOK_UP(reasons, error);
-  if (!reason && error >= ALERT_RECEIVED && error < ALERT_SENT) reason = "client sent an alert";
+  if (!reason && error >= ALERT_RECEIVED && error < ALERT_SENT)
+    reason = "client sent an alert without a name";
+  if (!reason && error > BR_ERR_X509_OK && error <= BR_ERR_X509_NOT_TRUSTED)
+    reason = "client's certificate is damaged";
   return reason ? reason : "client sent a malformed handshake";
 }
