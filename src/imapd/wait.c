@@ -114,10 +114,19 @@ void wait_restart_timer(struct session *s) {
   s->in.deadline = clock_ms() + s->timeout_ms;
 }
 
+/* Inside TLS, a client that has said goodbye in form leaves tlsd's engine on our socket for a
+ * while; one that was cut off leaves nobody (doc/chain.md).  A TCP connection that was reset is the
+ * same.
+ */
+static bool is_cut_off(int fd) {
+  struct pollfd p = {.fd = fd};
+  return fd_is_socket(fd) && poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
+}
+
 void wait_note_end(struct session *s) {
   switch (s->in.end) {
   case IMAP_OPEN: return;
-  case IMAP_EOF: s->ending = END_EOF; return;
+  case IMAP_EOF: s->ending = is_cut_off(s->in.fd) ? END_READ_ERROR : END_EOF; return;
   case IMAP_TIMEOUT: s->ending = END_AUTOLOGOUT; return;
   case IMAP_ERROR: s->ending = END_READ_ERROR; return;
   }

@@ -34,7 +34,9 @@ static enum relay_state write_connection(struct relay *r) {
   unsigned char *buf = br_ssl_engine_sendrec_buf(r->tls, &size);
   if (!buf) return RELAY_GOING;
   ssize_t n = send(r->connection, buf, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (n < 0) return would_block() ? RELAY_GOING : RELAY_TRUNCATED;
+  if (n < 0 && would_block()) return RELAY_GOING;
+  /* A peer that has said goodbye need not wait for ours. */
+  if (n < 0) return r->tls->shutdown_recv ? RELAY_CLOSED : RELAY_TRUNCATED;
   br_ssl_engine_sendrec_ack(r->tls, (size_t)n);
   return RELAY_GOING;
 }

@@ -43,8 +43,14 @@ sub refused {
         AUTHENTICATED => 'alice'
     );
     like $c->{greeting}, qr/^x\.1 OK \[CAPABILITY IMAP4rev1 [^\]]*\] LOGIN Ok/, 'answers LOGIN';
-    like log_of($c), qr/logout user=alice ip=192\.0\.2\.7 .* reason=client-closed/,
-      'logs who and from where';
+    like log_of($c), qr/logout user=alice ip=192\.0\.2\.7 .* reason=connection-lost/,
+      'logs who and from where, and that nobody is left at the other end';
+}
+{
+    my $c = imapd($home, IMAPLOGINTAG => 'x.1');
+    shutdown $c->{socket}, 1;
+    1 while readline $c->{socket};
+    like log_of($c), qr/reason=client-closed/, 'one that goes on reading has closed in form';
 }
 {
     my $c = imapd($home, IMAPLOGINTAG => 'x', IMAPLOGIN_COMMAND => 'AUTHENTICATE');

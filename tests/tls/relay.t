@@ -57,6 +57,44 @@ ok(seen("$T/ended"), 'a client that vanishes is end of file, too');
 ok(until_true(sub { !engines() }), 'and the engine ends');
 unlink "$T/ended";
 
+# What the program can tell of an end (doc/chain.md).
+my $witness = script('witness', <<'END');
+#!/usr/bin/perl
+use IO::Poll qw(POLLHUP POLLIN);
+$| = 1;
+print "ready\n";
+my $n;
+1 while $n = sysread STDIN, my $some, 4096;
+my $poll = IO::Poll->new;
+$poll->mask(\*STDIN => POLLIN);
+$poll->poll(0);
+open my $f, '>', "$ENV{TLS_SEEN}.new";
+print $f !defined $n || $poll->events(\*STDIN) & POLLHUP ? 'cut off' : 'closed';
+close $f;
+rename "$ENV{TLS_SEEN}.new", $ENV{TLS_SEEN};
+END
+stop($pid);
+($port, $pid) = start(ENV => {TLS_CERTFILE => $pem, TLS_SEEN => "$T/seen"}, ARGS => [$witness]);
+s_client($port, "all of it\n");
+ok(seen("$T/seen"), 'a client that says goodbye');
+is(slurp("$T/seen"), 'closed', 'has closed');
+unlink "$T/seen";
+($client, $out, $in) = hold($port, '-quiet');
+is(scalar <$out>, "ready\n", 'one that has logged in');
+kill KILL => $client;
+waitpid $client, 0;
+ok(seen("$T/seen"), 'and vanishes');
+is(slurp("$T/seen"), 'cut off', 'is cut off');
+unlink "$T/seen";
+($client, $out, $in) = hold($port, '-quiet');
+<$out>;
+kill KILL => engines();
+ok(seen("$T/seen"), 'as is one whose engine dies');
+is(slurp("$T/seen"), 'cut off', 'by what it sees');
+waitpid $client, 0;
+stop($pid);
+($port, $pid) = serve("echo ready; cat >$T/got; echo ended >$T/ended");
+
 # The engine, while it serves.
 ($client, $out, $in) = hold($port, '-quiet');
 <$out>;
@@ -77,6 +115,23 @@ SKIP: {
   @fds = grep { $_ != 2 } @fds if $ENV{SANITIZE};
   is("@fds", '0 4', 'it holds the connection and the chain and nothing else');
 }
+my ($pss) = slurp("/proc/$engine/smaps_rollup") =~ /^Pss:\s+(\d+)/m;
+diag("engine: $pss KiB PSS") if $pss;
+
+# What has passed through stays nowhere: all that either process could write are sockets and the log.
+print $in "the quick brown fox\n";
+$in->flush;
+ok(until_true(sub { slurp("$T/got") =~ /quick brown fox/ }), 'a line goes through');
+SKIP: {
+  skip 'only root can look at a process that is not dumpable', 1 if $>;
+  my @files = grep { !/^(?:socket|pipe|anon_inode):/ } map { readlink } glob "/proc/$engine/fd/*";
+  @files = grep { $_ ne "$T/log" } @files if $ENV{SANITIZE};
+  is("@files", '', 'the engine has no file');
+}
+unlike(log_text(), qr/fox/, 'the log has nothing of it');
+my @leaks = split /\n/, `grep -lr 'brown fox' $T /dev/shm /run 2>/dev/null`;
+is("@leaks", "$T/got", 'nor has any file but the program\'s own');
+
 kill KILL => $engine;
 ok(seen("$T/ended"), 'an engine that dies is end of file for the program');
 waitpid $client, 0;
