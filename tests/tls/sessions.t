@@ -61,6 +61,24 @@ is(resumes($port, 'ec', 'b'), 0, 'nor after it was renewed for the same key');
 install($ec);
 is(resumes($port, 'ec', 'b'), 1, 'the old one back, its sessions are');
 
+# Of certificates for one name, and of two kinds side by side.
+sub end_point { my ($answer) = s_client($port, "hello\n\0", '-servername', 'mail.example.org', @_) =~ /^said:hello:(\w+)/m; $answer }
+sh("cp $T/renewed.pem $pem.mail.example.org");
+is(resumes($port, 'ec', 'named'), 0, 'nor when the name has got a certificate of its own');
+is(resumes($port, 'named', 'b'), 1, 'which has sessions of its own');
+is(end_point('-sess_in', "$T/named"), end_point(), 'with the channel binding of that certificate');
+sh("cp $ec $pem.mail.example.org.ecdsa; cp $rsa $pem.mail.example.org");
+is(resumes($port, 'named', 'b'), 0, 'nor when it has another');
+for my $kind ('ECDSA', 'RSA') {
+  my @suite = ('-cipher', "ECDHE-$kind-AES128-GCM-SHA256");
+  is(resumes($port, 'none', "kind$kind", @suite), 0, "$kind: a session");
+  is(resumes($port, "kind$kind", 'b', @suite), 1, '... is resumed');
+  is(end_point('-sess_in', "$T/kind$kind", @suite), end_point(@suite), '... with the right channel binding');
+}
+isnt(end_point('-cipher', 'ECDHE-RSA-AES128-GCM-SHA256'), end_point(), 'which is another for each kind');
+sh("rm $pem.mail.example.org $pem.mail.example.org.ecdsa");
+is(resumes($port, 'ec', 'b'), 1, 'without them, all is as it was');
+
 # Nothing in the file helps who reads it.
 my ($id) = slurp("$T/ec") ? `openssl sess_id -in $T/ec -noout -text` =~ /Session-ID: (\w+)/ : ();
 my ($master) = `openssl sess_id -in $T/ec -noout -text` =~ /Master-Key: (\w+)/;
