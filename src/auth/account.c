@@ -47,15 +47,19 @@ static bool is_in_own_home(struct auth_account const *a) {
   return !stat(".", &here) && here.st_uid == a->uid;
 }
 
+static char const *directory_of(struct auth_account const *a) {
+  return a->directory ? a->directory : a->home;
+}
+
 /* entered: root is there already. */
 static void enter_home(struct auth_account const *a, struct chain const *c, bool entered) {
-  if (!chdir(a->home)) return;
+  if (!chdir(directory_of(a))) return;
   if (errno == EACCES && entered && is_in_own_home(a)) return;
   char remedy[120];
   snprintf(remedy, sizeof remedy,
            errno == ENOENT ? "create it, owned by uid %lu" : "give uid %lu access to it",
            (unsigned long)a->uid);
-  give_up(a, c, "chdir", a->home, remedy);
+  give_up(a, c, "chdir", directory_of(a), remedy);
 }
 
 /* Under imaplogin the last program sees 0, 1 and 2 only; the socket stays until exec has worked.
@@ -86,8 +90,9 @@ static char const *login_method(void) {
 
 static void log_login(struct auth_account const *a) {
   char uid[21];
-  log_event("login", "user", a->user, "ip", getenv("TCPREMOTEIP"), "method", login_method(), "tls",
-            getenv("SSL_PROTOCOL"), "uid", log_number(uid, a->uid), (char *)0);
+  log_event("login", "user", a->user, "master", a->master, "app", a->label, "ip",
+            getenv("TCPREMOTEIP"), "method", login_method(), "tls", getenv("SSL_PROTOCOL"), "uid",
+            log_number(uid, a->uid), (char *)0);
 }
 
 noreturn void account_become(struct auth_account const *a, char const *module,
@@ -98,7 +103,8 @@ noreturn void account_become(struct auth_account const *a, char const *module,
   slowdown_admitted(&slowdown);
   char const **environment = environment_rebuild((char const *const *)environ, a, module);
   if (!environment) give_up(a, &c, "rebuild the environment", 0, "raise the memory limit");
-  bool entered = !chdir(a->home);
+  home_provide(a);
+  bool entered = !chdir(directory_of(a));
   become_user(a, &c);
   enter_home(a, &c, entered);
   log_login(a);

@@ -2,9 +2,11 @@
  *
  *   run.c          a module's whole life: read, verify, pass the verdict on
  *   credentials.c  descriptor 3
+ *   domain.c       names without a domain
  *   dialogue.c     asking the client for more
  *   chain.c        the words after a module's name, and the way back to imaplogin
  *   account.c      becoming the user and handing the connection to the last program
+ *   home.c         home directories that are not there yet
  *   environment.c  what the last program's environment holds
  *   password.c     passwords against crypt(3) hashes
  *   scheme.c       passwords against `{SCHEME}...` of LDAP directories and databases
@@ -53,11 +55,14 @@ struct auth_account {
   gid_t gid;
   gid_t const *groups; /* supplementary ones */
   size_t groups_count;
-  char const *home;    /* absolute */
-  char const *shell;   /* null: /bin/sh */
-  char const *maildir; /* absolute or relative to home; null: not the account's matter */
-  char const *options; /* Courier's account options, `name=value,...`; null: none */
-  char const *quota;   /* a Maildir quota, `10000000S,1000C`; null: none */
+  char const *home;      /* absolute */
+  char const *directory; /* where the session starts, absolute; null: home */
+  char const *shell;     /* null: /bin/sh */
+  char const *maildir;   /* absolute or relative to home; null: not the account's matter */
+  char const *options;   /* Courier's account options, `name=value,...`; null: none */
+  char const *quota;     /* a Maildir quota, `10000000S,1000C`; null: none */
+  char const *master;    /* who has really logged in; null: the user */
+  char const *label;     /* of the application password that was given; null: none was */
 };
 
 enum auth_verdict {
@@ -104,6 +109,12 @@ bool credentials_parse(struct credentials_buffer const *, bool more, struct auth
 int credentials_pass(struct credentials_buffer const *);
 void credentials_wipe(struct credentials_buffer *);
 
+/* ---- domain.c ---- */
+enum { DOMAIN_MAX = 255, USER_ROOM = CREDENTIALS_MAX + DOMAIN_MAX + 1 };
+/* The name, which has less than CREDENTIALS_MAX bytes; with DEFDOMAIN behind it, in `room`, if it
+ * has no domain. */
+char const *domain_complete(char const *user, char room[USER_ROOM]);
+
 /* ---- dialogue.c ---- */
 enum { DIALOGUE_MAX = 3400 }; /* of a question and of its answer, as imaplogin's parser has it */
 struct auth_dialogue {
@@ -138,6 +149,11 @@ char **chain_split(char *netstrings);
 /* Becomes the user and executes the last program; returns never, and on failure tells the client
  * through imaplogin's parser that the service is unavailable. */
 noreturn void account_become(struct auth_account const *, char const *module, struct chain const *);
+
+/* ---- home.c ---- */
+/* Makes the account's home directory and what AUTH_MKHOMEDIR_SKEL has, if that is set and nothing
+ * is there yet; what goes wrong is logged. */
+void home_provide(struct auth_account const *);
 
 /* ---- environment.c ---- */
 /* The environment that a session may see: those variables of `inherited` that are on the list of
@@ -184,7 +200,9 @@ int installation_secret(unsigned char secret[INSTALLATION_SECRET_SIZE]);
 enum {
   USERDB_NAME_MAX = 255,
   USERDB_RECORD_MAX = 4000, /* all fields; room for several hashes, and an honest bound */
-  USERDB_FIELDS_MAX = 64
+  USERDB_FIELDS_MAX = 64,
+  USERDB_APPS_MAX = 10, /* application passwords: each costs a wrong login one more hash */
+  USERDB_LABEL_MAX = 32
 };
 struct userdb_field {
   char const *name, *value;
@@ -200,6 +218,10 @@ char const *userdb_split(char *text, struct userdb_record *);
 char const *userdb_get(struct userdb_record const *, char const *name);
 /* Fills all but the user's name.  uid 0 is for the caller to refuse. */
 char const *userdb_account(struct userdb_record const *, struct auth_account *);
+/* The label of an application password's field, `apppw:label`; null for any other field. */
+char const *userdb_label(char const *field);
+/* Whether it may be such a label. */
+bool userdb_label_is_valid(char const *label);
 /* Whether the record says that its account may not be used. */
 bool userdb_is_disabled(struct userdb_record const *);
 /* Whether a name and its fields may stand in the database; `fields` is spoilt. */

@@ -127,7 +127,8 @@ static struct auth_result play(struct game *g, struct auth_dialogue *d) {
 
 static struct auth_result find_and_play(struct game *g, struct auth_dialogue *d) {
   unsigned char secret[INSTALLATION_SECRET_SIZE];
-  struct source_query q = {g->scram.user, source_service()};
+  char room[USER_ROOM];
+  struct source_query q = {domain_complete(g->scram.user, room), source_service()};
   if (installation_secret(secret) < 0) return (struct auth_result){AUTH_TEMPORARY, "scram-secret"};
   source_open(&source_userdb);
   enum source_answer answer = source_lookup(&source_userdb, &q, &g->entry);

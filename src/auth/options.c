@@ -2,6 +2,7 @@
  * administrator's; what they mean is for whoever asks. */
 #include "auth/source.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* One option off the front; null at the end. */
@@ -33,6 +34,15 @@ size_t options_get(char const *options, char const *name, char const **value) {
   if (!option || size <= name_size + 1) return 0;
   *value = option + name_size + 1;
   return size - name_size - 1;
+}
+
+bool options_disable(char const *options, char const *service) {
+  enum { SERVICE_MAX = 32 };
+  char name[sizeof "disable" + SERVICE_MAX];
+  char const *value;
+  snprintf(name, sizeof name, "disable%.*s", SERVICE_MAX, service);
+  size_t size = options_get(options, name, &value);
+  return size && !(size == 1 && *value == '0');
 }
 
 static bool append(char *merged, size_t room, size_t *used, char const *option, size_t size) {

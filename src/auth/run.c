@@ -1,6 +1,6 @@
 /* A module's whole life: credentials in, verdict out.  What is the same for every module and every
  * verdict is here; what only the accepted user sees is in account.c. */
-#include "auth/auth.h"
+#include "auth/source.h"
 #include "base/base.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ struct run {
   struct chain chain;
   struct credentials_buffer buffer;
   struct auth_credentials credentials;
-  char user[CREDENTIALS_MAX]; /* outlives the rest, which is wiped */
+  char user[USER_ROOM]; /* outlives the rest, which is wiped */
   struct auth_dialogue dialogue;
   struct auth_account account;
 };
@@ -26,8 +26,8 @@ static char const *claimed_user(struct run const *r) {
 }
 
 static void log_verdict(struct run const *r, char const *event, char const *reason) {
-  log_event(event, "user", claimed_user(r), "ip", getenv("TCPREMOTEIP"), "reason", reason,
-            (char *)0);
+  log_event(event, "user", claimed_user(r), "authzid", r->credentials.authzid, "ip",
+            getenv("TCPREMOTEIP"), "reason", reason, (char *)0);
 }
 
 static void set_verdict(char const *verdict) {
@@ -134,9 +134,19 @@ static void read_credentials(struct run *r) {
     c->user = 0;
     die_credentials(r, "malformed-credentials");
   }
-  c->user = strcpy(r->user, c->user); /* no larger than the buffer it comes from */
+  char const *user = domain_complete(c->user, r->user);
+  c->user = user == r->user ? user : strcpy(r->user, user);
   char const *authzid = getenv("AUTHZID");
   c->authzid = authzid && *authzid && strcmp(authzid, c->user) ? authzid : 0;
+}
+
+/* Courier's own words for it.  AUTHSERVICE may have any name on some port; the protocol of whoever
+ * comes from imaplogin is IMAP. */
+static bool account_is_disabled(struct run const *r) {
+  char const *options = r->account.options;
+  if (!r->chain.imaplogin) return options_disable(options, source_service());
+  return options_disable(options, "imap") ||
+         (!getenv("SSL_PROTOCOL") && options_disable(options, "insecureimap"));
 }
 
 noreturn void auth_run(int argc, char **argv, struct auth_module const *module) {
@@ -156,6 +166,8 @@ noreturn void auth_run(int argc, char **argv, struct auth_module const *module) 
     result.reason = "authorization-identity";
   else if (*r.credentials.user || r.credentials.mechanism)
     result = module->verify(&r.credentials, &r.account);
+  if (result.verdict == AUTH_ACCEPT && account_is_disabled(&r))
+    result = (struct auth_result){AUTH_REFUSE, "disabled"};
   if (r.dialogue.begun && result.verdict == AUTH_DECLINE) result.verdict = AUTH_REFUSE;
   conclusions[result.verdict](&r, result.reason);
   abort();

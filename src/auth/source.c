@@ -3,11 +3,10 @@
 #include "auth/source.h"
 #include "base/base.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SERVICE_MAX = 32, OPTIONS_MAX = 4000 };
+enum { OPTIONS_MAX = 4000 };
 
 static struct auth_result const unknown_user = {AUTH_DECLINE, "unknown-user"};
 static struct auth_result const no_password = {AUTH_DECLINE, "no-password"};
@@ -43,20 +42,12 @@ void source_wipe(struct source_entry *e) {
   char const **const secrets[] = {&e->hash, &e->clear, &e->hmac_md5, &e->scram_sha_1,
                                   &e->scram_sha_256};
   for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) erase(e, secrets[i]);
+  for (size_t i = 0; i < e->apps_count; i++) erase(e, &e->apps[i].hash);
 }
 
 void source_forget(struct source_entry *e) {
   free((void *)e->account.groups);
   explicit_bzero(e, sizeof *e);
-}
-
-/* Courier's `disableimap=1`; anything but 0 disables. */
-static bool is_disabled(char const *options, char const *service) {
-  char name[sizeof "disable" + SERVICE_MAX];
-  char const *value;
-  snprintf(name, sizeof name, "disable%.*s", SERVICE_MAX, service);
-  size_t size = options_get(options, name, &value);
-  return size && !(size == 1 && *value == '0');
 }
 
 static char const *merge_options(struct source_entry *e) {
@@ -77,7 +68,7 @@ static char const *complete(struct source_query const *q, struct source_entry *e
   if (!e->account.user) return "no user name";
   if (!e->account.home || *e->account.home != '/')
     return "the home directory is missing or does not begin with /";
-  if (!e->refusal && is_disabled(e->account.options, q->service)) e->refusal = "disabled";
+  if (!e->refusal && options_disable(e->account.options, q->service)) e->refusal = "disabled";
   return 0;
 }
 
@@ -106,15 +97,30 @@ struct auth_result source_judge(struct source_entry const *e, bool proved) {
   return (struct auth_result){AUTH_ACCEPT, 0};
 }
 
-/* Either password lets in, if the account has both. */
-static enum password_check check(struct source_entry const *e, char const *password) {
-  if (e->clear && password_equal(password, e->clear)) return PASSWORD_RIGHT;
-  return e->hash ? scheme_check(password, e->hash) : PASSWORD_WRONG;
+/* A hash that cannot be computed says nothing about the ones after it. */
+static enum password_check check_apps(struct source_entry *e, char const *password) {
+  enum password_check result = PASSWORD_WRONG;
+  for (size_t i = 0; i < e->apps_count; i++) {
+    enum password_check one = scheme_check(password, e->apps[i].hash);
+    if (one == PASSWORD_RIGHT) e->account.label = e->apps[i].label;
+    if (one == PASSWORD_RIGHT) return one;
+    if (one == PASSWORD_UNKNOWN) result = one;
+  }
+  return result;
 }
 
-struct auth_result source_compare(struct source_entry const *e, char const *password) {
+/* Any password lets in, if the account has several. */
+static enum password_check check(struct source_entry *e, char const *password) {
+  if (e->clear && password_equal(password, e->clear)) return PASSWORD_RIGHT;
+  enum password_check own = e->hash ? scheme_check(password, e->hash) : PASSWORD_WRONG;
+  if (own == PASSWORD_RIGHT) return own;
+  enum password_check apps = check_apps(e, password);
+  return apps == PASSWORD_WRONG ? own : apps;
+}
+
+struct auth_result source_compare(struct source_entry *e, char const *password) {
   if (e->refusal || !e->account.uid) return source_judge(e, false);
-  if (!e->hash && !e->clear) return no_password;
+  if (!e->hash && !e->clear && !e->apps_count) return no_password;
   enum password_check checked = check(e, password);
   if (checked == PASSWORD_UNKNOWN) return password_result(checked);
   return source_judge(e, checked == PASSWORD_RIGHT);
@@ -158,14 +164,17 @@ static struct auth_result verify(struct auth_credentials const *c, struct auth_a
   static struct source_entry entry; /* the account points into it */
   struct source_query q = {c->user, source_service()};
   source_open(module_source);
-  struct auth_result result = source_verify(module_source, &q, c->password, &entry);
+  struct auth_result result;
+  if (!master_verify(module_source, c, &entry, &result))
+    result = source_verify(module_source, &q, c->password, &entry);
   source_wipe(&entry);
   if (result.verdict == AUTH_ACCEPT) *a = entry.account;
   return result;
 }
 
 noreturn void source_run(int argc, char **argv, struct source const *s) {
-  struct auth_module const module = {.name = s->name, .verify = verify};
+  struct auth_module const module = {
+      .name = s->name, .authzid = master_is_possible(), .verify = verify};
   module_source = s;
   auth_run(argc, argv, &module);
 }

@@ -2,6 +2,7 @@
  * account; authd asks them again and again.
  *
  *   source.c           what is the same for all: asking, judging, the module made of a source
+ *   master.c           logins of a master user as somebody else
  *   options.c, system.c  what several of them need
  *   sources.c          all sources that this build has, by name
  *   source_system.c    passwd and shadow                              (NSS: shared objects)
@@ -32,6 +33,12 @@ enum source_answer {
   SOURCE_TEMPORARY /* cannot tell now; the source has logged why */
 };
 
+/* One password of several, each for one program or device. */
+struct source_app {
+  char const *label;
+  char const *hash; /* as the entry's own */
+};
+
 enum { SOURCE_TEXT_MAX = 16 << 10 }; /* all strings of one account; a userdb record has 4000 */
 
 /* What a source knows of an account.  Strings are null where there is nothing, and live in `text`;
@@ -45,10 +52,12 @@ struct source_entry {
   char const *hmac_md5;      /* Courier's: both halves of HMAC-MD5, 64 hex digits */
   char const *scram_sha_1;   /* RFC 5803 without the scheme: iterations:salt$stored:server */
   char const *scram_sha_256; /* likewise */
-  char const *refusal;       /* the account is there and may not be used: the reason for the log */
-  char const *after;         /* the same, once the password has been found right: it has expired */
-  char const *place;         /* where the source found it, for its own use: an LDAP name */
-  bool overflow;             /* `text` was too small */
+  struct source_app apps[USERDB_APPS_MAX];
+  size_t apps_count;
+  char const *refusal; /* the account is there and may not be used: the reason for the log */
+  char const *after;   /* the same, once the password has been found right: it has expired */
+  char const *place;   /* where the source found it, for its own use: an LDAP name */
+  bool overflow;       /* `text` was too small */
   size_t used;
   char text[SOURCE_TEXT_MAX];
 };
@@ -91,8 +100,9 @@ struct auth_result source_change(struct source const *, struct source_query cons
 /* The result of an entry that was found, for a proof that has been found right by other means:
  * accept, or its refusal. */
 struct auth_result source_judge(struct source_entry const *, bool proved);
-/* The judgement of a password by the hash and clear password of an entry that was found. */
-struct auth_result source_compare(struct source_entry const *, char const *password);
+/* The judgement of a password by the hash, clear password and application passwords of an entry
+ * that was found.  Of the last the label comes into the account. */
+struct auth_result source_compare(struct source_entry *, char const *password);
 /* Erases the secrets; the account stays. */
 void source_wipe(struct source_entry *);
 /* Erases everything and gives memory back: the entry is empty again. */
@@ -104,11 +114,22 @@ char const *source_service(void);
 /* A module: auth_run with this source. */
 noreturn void source_run(int argc, char **argv, struct source const *);
 
+/* ---- master.c ---- */
+/* Whether there are any master users. */
+bool master_is_possible(void);
+/* source_verify of a login by one: `user*master` or, with PLAIN, the one as the other.  False if
+ * the credentials are somebody's own. */
+bool master_verify(struct source const *, struct auth_credentials const *, struct source_entry *,
+                   struct auth_result *);
+
 /* ---- options.c: Courier's account options, `name=value,name=value` ---- */
 /* The value of an option; returns its size, 0 if there is none. */
 size_t options_get(char const *options, char const *name, char const **value);
 /* The account's own, then those of `defaults` that it does not have; false if room is too small. */
 bool options_merge(char const *own, char const *defaults, char *merged, size_t room);
+
+/* Whether `disable` and the service's name is among the options, and not 0. */
+bool options_disable(char const *options, char const *service);
 
 /* ---- system.c: what sources that know a system's name for an account need ---- */
 /* All groups of a user, from malloc.  False: no memory. */

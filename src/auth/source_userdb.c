@@ -107,7 +107,7 @@ static char const *secret_of(struct userdb_record const *r, char const *service,
   char field[SERVICE_MAX + KIND_MAX];
   snprintf(field, sizeof field, "%.*s%s", SERVICE_MAX, service, separator);
   char const *own = userdb_get(r, field);
-  return own ? own : userdb_get(r, common);
+  return own || !common ? own : userdb_get(r, common);
 }
 
 static void keep_secrets(struct source_entry *e, struct userdb_record const *r,
@@ -116,6 +116,22 @@ static void keep_secrets(struct source_entry *e, struct userdb_record const *r,
   e->hmac_md5 = source_keep(e, secret_of(r, service, "-hmac-md5pw", "hmac-md5pw"));
   e->scram_sha_1 = source_keep(e, secret_of(r, service, "-scram-sha-1pw", "scram-sha-1pw"));
   e->scram_sha_256 = source_keep(e, secret_of(r, service, "-scram-sha-256pw", "scram-sha-256pw"));
+}
+
+/* `imappw=`: no password is one for IMAP. */
+static bool is_shut_out(struct userdb_record const *r, char const *service) {
+  char const *secret = secret_of(r, service, "pw", 0);
+  return secret && !*secret;
+}
+
+/* A database that makeuserdb has not made may hold more of them, or empty ones. */
+static void keep_apps(struct source_entry *e, struct userdb_record const *r) {
+  for (size_t i = 0; i < r->count && e->apps_count < USERDB_APPS_MAX; i++) {
+    char const *label = userdb_label(r->fields[i].name);
+    if (!label || !userdb_label_is_valid(label)) continue;
+    struct source_app app = {source_keep(e, label), source_keep(e, r->fields[i].value)};
+    if (app.label && app.hash) e->apps[e->apps_count++] = app;
+  }
 }
 
 static void keep_account(struct source_entry *e, char const *name, struct auth_account const *a) {
@@ -136,6 +152,7 @@ static enum source_answer fill(struct source_query const *q, char const *name,
   if (problem) return broken(name, problem);
   keep_account(e, name, &a);
   keep_secrets(e, r, q->service);
+  if (!is_shut_out(r, q->service)) keep_apps(e, r);
   e->fullname = source_keep(e, userdb_get(r, "gecos"));
   if (userdb_is_disabled(r)) e->refusal = "disabled";
   return SOURCE_FOUND;

@@ -75,6 +75,17 @@ bool userdb_is_disabled(struct userdb_record const *r) {
   return value && strcmp(value, "0");
 }
 
+char const *userdb_label(char const *field) {
+  static char const prefix[] = "apppw:";
+  return strncmp(field, prefix, sizeof prefix - 1) ? 0 : field + sizeof prefix - 1;
+}
+
+bool userdb_label_is_valid(char const *label) {
+  static char const allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+  size_t size = strlen(label);
+  return size && size <= USERDB_LABEL_MAX && strspn(label, allowed) == size;
+}
+
 /* `$kind$...`, `{SCHEME}...`, a DES hash, or something that locks the account: never the password
  * itself. */
 static bool looks_hashed(char const *s) {
@@ -99,7 +110,19 @@ static char const *check_name(char const *name) {
  */
 static bool is_hash_field(char const *name) {
   size_t size = strlen(name);
+  if (userdb_label(name)) return true;
   return size > 2 && !strcmp(name + size - 2, "pw") && !strchr(name, '-');
+}
+
+static char const *check_labels(struct userdb_record const *r) {
+  size_t count = 0;
+  for (size_t i = 0; i < r->count; i++) {
+    char const *label = userdb_label(r->fields[i].name);
+    if (label && !userdb_label_is_valid(label))
+      return "the label of an application password is not 1 to 32 letters, digits, `.`, `_`, `-`";
+    count += label ? 1 : 0;
+  }
+  return count > USERDB_APPS_MAX ? "more than 10 application passwords" : 0;
 }
 
 static char const *check_hashes(struct userdb_record const *r) {
@@ -114,7 +137,8 @@ static char const *check_account(struct userdb_record const *r) {
   char const *problem = userdb_account(r, &a);
   if (problem) return problem;
   if (!a.uid) return "uid=0: root has no mail session; give mail for root to a user";
-  return check_hashes(r);
+  problem = check_labels(r);
+  return problem ? problem : check_hashes(r);
 }
 
 static char const *check_alias(struct userdb_record const *r, char const *alias) {

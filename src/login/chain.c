@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <skalibs/types.h>
 
 enum { CREDENTIALS_FD = 3, CREDENTIALS_SIZE_MAX = 4000 };
 _Static_assert(USER_SIZE_MAX + PASSWORD_SIZE_MAX + CHALLENGE_SIZE_MAX + 3 <= CREDENTIALS_SIZE_MAX,
@@ -28,6 +29,16 @@ bool chain_is_valid(char const *const *argv) {
   while (*++argv)
     if (!is_module(*argv)) return **argv;
   return false;
+}
+
+char const *chain_service(void) {
+  char name[sizeof "AUTHSERVICE65535"];
+  char const *port = getenv("TCPLOCALPORT");
+  unsigned int number;
+  if (!port || !uint0_scan(port, &number) || number > UINT16_MAX) return "imap";
+  snprintf(name, sizeof name, "AUTHSERVICE%u", number);
+  char const *service = getenv(name);
+  return service && *service ? service : "imap";
 }
 
 char *chain_netstrings(char const *const *argv) {

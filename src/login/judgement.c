@@ -96,7 +96,7 @@ static bool export_all(struct keeper *k) {
               export_or_unset("IMAPLOGIN_VERDICT", 0) && export_or_unset("IMAPLOGIN_USER", 0) &&
               export_or_unset("IMAPLOGINTAG", c->tag) &&
               export_or_unset("IMAPLOGIN_COMMAND", method->command) &&
-              export_or_unset("AUTHSERVICE", "imap") &&
+              export_or_unset("AUTHSERVICE", chain_service()) &&
               export_or_unset("AUTHMECH", method->mechanism ? method->name : 0) &&
               export_or_unset("AUTHZID", c->authzid);
   free(words);

@@ -159,6 +159,9 @@ char const *base_name(char const *path);
 bool is_module(char const *word);
 /* Whether argv is imaplogin, modules, and a program that is none. */
 bool chain_is_valid(char const *const *argv);
+/* The service that modules are asked for: what the variable AUTHSERVICE143 says, or that of
+ * whichever port the client has come to; else `imap`. */
+char const *chain_service(void);
 /* A vector of words as netstrings, from malloc. */
 char *chain_netstrings(char const *const *argv);
 /* A pipe of which descriptor 3 is the reading end, with these credentials in it; the writing end is

@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 enum {
-  PASSWORD_MAX = 511, /* crypt(3) takes no more */
-  FIELD_NAME_ROOM = 32,
+  PASSWORD_MAX = 511,             /* crypt(3) takes no more */
+  FIELD_NAME_ROOM = 48,           /* `apppw:` and a label */
   SECRET_MAX = PASSWORD_HASH_MAX, /* of any kind */
 };
 
@@ -42,7 +42,10 @@ _Static_assert((int)SCRAM_KEY_TEXT <= (int)SECRET_MAX && (int)CRAM_SECRET_SIZE <
 struct job {
   char const *prefix; /* of the hash: which sort of it */
   bool wanted[KIND_COUNT];
-  char *account; /* uid:gid:home of a user to add; null */
+  char *account;     /* uid:gid:home of a user to add; null */
+  char const *label; /* of the application password to set or remove; null */
+  bool remove;
+  char field[FIELD_NAME_ROOM]; /* its field's name */
   char const *user;
   char path[PATH_MAX]; /* of the text; no symbolic link, which replacing would destroy */
   char secret[KIND_COUNT][SECRET_MAX]; /* empty: the password can have none of this kind */
@@ -51,7 +54,9 @@ struct job {
 };
 
 static noreturn void die_usage(void) {
-  log_die(EXIT_MISUSE, "usage", "why", "userdbpw [-bsmS1] [-a uid:gid:home] [text user]",
+  log_die(EXIT_MISUSE, "usage", "why",
+          "userdbpw [-bsmS1] [-a uid:gid:home] [text user], userdbpw [-bs] -l label text user, or "
+          "userdbpw -d label text user",
           (char *)0);
 }
 
@@ -196,6 +201,10 @@ static void put_secret(struct job const *j, struct line *l, char const *name, en
  * or it is wanted. */
 static void choose_fields(struct job const *j, char const *fields, char const *end,
                           char const *name[KIND_COUNT]) {
+  if (j->label) {
+    name[KIND_HASH] = j->field;
+    return;
+  }
   for (enum kind k = 0; k < KIND_COUNT; k++) {
     bool common = j->wanted[k] || k == KIND_HASH || has_field(fields, end, fields_of[k].common);
     name[k] = has_field(fields, end, fields_of[k].own) ? fields_of[k].own
@@ -206,7 +215,7 @@ static void choose_fields(struct job const *j, char const *fields, char const *e
 
 /* The fields with the password changed or added; all else stays as it is and where it is. */
 static void put_fields(struct job const *j, struct line *l, char const *fields, char const *end) {
-  char const *name[KIND_COUNT];
+  char const *name[KIND_COUNT] = {0};
   bool done[KIND_COUNT] = {false};
   enum kind k;
   choose_fields(j, fields, end, name);
@@ -214,10 +223,12 @@ static void put_fields(struct job const *j, struct line *l, char const *fields, 
     if (!is_kind(f, field_size(f, end), name, &k)) {
       put_field(j, l, f, field_size(f, end));
     } else if (!done[k]) {
-      put_secret(j, l, name[k], k);
+      if (!j->remove) put_secret(j, l, name[k], k);
       done[k] = true;
     }
   }
+  if (j->remove && !done[KIND_HASH])
+    die_refused(j, "no application password of this label", "see the user's line");
   for (k = 0; k < KIND_COUNT; k++)
     if (name[k] && !done[k]) put_secret(j, l, name[k], k);
 }
@@ -328,7 +339,7 @@ static void set_password(struct job *j, char const *path) {
   size_t size;
   if (!realpath(path, j->path))
     log_die_failure(EXIT_TEMPORARY, "open", path, "create it, mode 0600");
-  make_secrets(j);
+  if (!j->remove) make_secrets(j);
   int lock = userdb_open(j->path, true); /* kept to the end of the process */
   if (lock < 0) log_die_failure(EXIT_TEMPORARY, "open and lock", j->path, 0);
   if (file_read(AT_FDCWD, j->path, USERDB_TEXT_MAX, &j->text, &j->size) < 0)
@@ -351,23 +362,36 @@ static int print_secrets(struct job *j) {
   return fflush(stdout) ? EXIT_TEMPORARY : 0;
 }
 
+/* An application password stands alone: other mechanisms know only the user's own. */
+static void choose_label(struct job *j) {
+  bool others = j->account;
+  for (enum kind k = 0; k < KIND_COUNT; k++) others |= j->wanted[k];
+  if (others) die_usage();
+  if (!userdb_label_is_valid(j->label))
+    die_refused(j, "the label is not 1 to 32 letters, digits, `.`, `_`, `-`", "choose another");
+  snprintf(j->field, sizeof j->field, "apppw:%s", j->label);
+}
+
 int main(int argc, char **argv) {
   static struct job j = {.prefix = "$y$"};
   log_init("userdbpw");
   privilege_protect_memory();
   opterr = 0;
-  for (int option; (option = getopt(argc, argv, "bsmS1a:")) != -1;) switch (option) {
+  for (int option; (option = getopt(argc, argv, "bsmS1a:l:d:")) != -1;) switch (option) {
     case 'b': j.prefix = "$2b$"; break;
     case 's': j.prefix = "$6$"; break;
     case 'm': j.wanted[KIND_CRAM_MD5] = true; break;
     case 'S': j.wanted[KIND_SCRAM_SHA_256] = true; break;
     case '1': j.wanted[KIND_SCRAM_SHA_1] = true; break;
     case 'a': j.account = optarg; break;
+    case 'd': j.remove = true; /* fall through */
+    case 'l': j.label = optarg; break;
     default: die_usage();
     }
   argc -= optind;
   argv += optind;
-  if (argc != 2 && (argc || j.account)) die_usage();
+  if (argc != 2 && (argc || j.account || j.label)) die_usage();
+  if (j.label) choose_label(&j);
   if (!argc) return print_secrets(&j);
   j.user = argv[1];
   set_password(&j, argv[0]);

@@ -71,7 +71,7 @@ is verdict('sha', 'secret'), 'accept', 'a hash of another scheme';
 is verdict('disabled', 'system'), 'disabled', 'a disabled account';
 is verdict('enabled', 'system'), 'accept', 'one that is not';
 is verdict('noimap', 'system'), 'disabled', 'disabled for IMAP';
-is verdict('noimap', 'system', AUTHSERVICE => 'pop3'), 'accept', 'only';
+is verdict('noimap', 'system', AUTHSERVICE => 'pop3', IMAPLOGIN => undef), 'accept', 'only';
 my $r = run_module(["$BIN/authuserdb", "$T/program"], input => "alias\0system\0x\0", env => { DEFAULTOPTIONS => 'b=3,c=4' });
 is seen($r, 'env') =~ s/.*?((?:MAILDIR|MAILDIRQUOTA|OPTIONS|USER)=[^|]*)/$1|/gr =~ s/\|[^|]*\z//r,
     'MAILDIR=Mail|MAILDIRQUOTA=1000S|OPTIONS=a=1,b=2,c=4|USER=full', 'an alias: the account, its maildir, quota and options';

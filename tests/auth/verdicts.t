@@ -195,7 +195,7 @@ subtest 'mechanisms and identities' => sub {
     is seen($r, 'fds'), '0 1 2 17', 'which does not get descriptor 3';
     $r = run_module(\@last, input => $right, env => { AUTHZID => 'boss' });
     is seen($r, 'name'), 'imaplogin', 'acting as somebody else is declined';
-    like $r->{log}, qr/declined user=joe reason=authorization-identity/, 'logged';
+    like $r->{log}, qr/declined user=joe authzid=boss reason=authorization-identity/, 'logged';
     is seen(run_module(\@last, input => $right, env => { AUTHZID => '' }), 'name'), 'program', 'an empty identity is none';
 };
 
