@@ -39,9 +39,9 @@ FOUND := $(foreach m,$(OPTIONAL),$(call probe,$(m)))
 LEFT_OUT := $(filter-out $(FOUND),$(OPTIONAL))
 capital = $(shell echo $(1) | tr a-z A-Z)
 FOUND_CPPFLAGS := $(SYSTEM_INCLUDES) $(foreach m,$(FOUND),-DWITH_$(call capital,$(m)))
-AUTH_PROGRAMS = authuserdb authpwd authshadow authcram authscram authexternal authclient $(FOUND:%=auth%)
+AUTH_PROGRAMS = authuserdb authpwd authshadow authcram authscram authexternal authcheckpassword authclient $(FOUND:%=auth%)
 STORE_TOOLS = maildirimport maildirexport maildircheck
-TOOLS = conf2env maildirmake makeuserdb userdbpw charsetd tlscheck $(STORE_TOOLS)
+TOOLS = conf2env maildirmake makeuserdb userdbpw reportuser charsetd tlscheck $(STORE_TOOLS)
 PROGRAMS = tlsd imaplogin imapd authd $(AUTH_PROGRAMS) $(TOOLS)
 
 lib_sources = $(filter-out src/auth/auth%.c $(LEFT_OUT:%=src/auth/source_%.c) \
@@ -60,6 +60,7 @@ $(B)/bin/imapd: $(call objects,$(wildcard src/imapd/*.c)) \
   $(call archives,store maildir message imap base)
 $(B)/bin/imapd: LDLIBS = -lutf8proc -lskarnet
 AUTH_LDLIBS = -lcrypt -lbearssl -lskarnet
+$(B)/bin/authcheckpassword: LDLIBS = $(AUTH_LDLIBS)
 $(B)/bin/authuserdb $(B)/bin/authcram: LDLIBS = -lcdb $(AUTH_LDLIBS)
 $(B)/bin/authscram: LDLIBS = -lcdb -lutf8proc $(AUTH_LDLIBS)
 # The system's account databases (NSS) are shared objects, and so are databases' libraries.
