@@ -39,7 +39,7 @@ FOUND := $(foreach m,$(OPTIONAL),$(call probe,$(m)))
 LEFT_OUT := $(filter-out $(FOUND),$(OPTIONAL))
 capital = $(shell echo $(1) | tr a-z A-Z)
 FOUND_CPPFLAGS := $(SYSTEM_INCLUDES) $(foreach m,$(FOUND),-DWITH_$(call capital,$(m)))
-AUTH_PROGRAMS = authuserdb authpwd authshadow authcram authscram authexternal authcheckpassword authclient $(FOUND:%=auth%)
+AUTH_PROGRAMS = authuserdb authpwd authshadow authcram authscram authexternal authoauth authcheckpassword authclient $(FOUND:%=auth%)
 STORE_TOOLS = maildirimport maildirexport maildircheck
 TOOLS = conf2env maildirmake makeuserdb userdbpw reportuser charsetd tlscheck $(STORE_TOOLS)
 PROGRAMS = tlsd imaplogin imapd authd $(AUTH_PROGRAMS) $(TOOLS)
@@ -64,8 +64,9 @@ $(B)/bin/authcheckpassword: LDLIBS = $(AUTH_LDLIBS)
 $(B)/bin/authuserdb $(B)/bin/authcram: LDLIBS = -lcdb $(AUTH_LDLIBS)
 $(B)/bin/authscram: LDLIBS = -lcdb -lutf8proc $(AUTH_LDLIBS)
 # The system's account databases (NSS) are shared objects, and so are databases' libraries.
-SHARED_MODULES = pwd shadow external client $(FOUND)
+SHARED_MODULES = pwd shadow external oauth client $(FOUND)
 LDLIBS_external = -lcdb
+LDLIBS_oauth = -lcdb -ljansson
 $(SHARED_MODULES:%=$(B)/bin/auth%): STATIC =
 $(SHARED_MODULES:%=$(B)/bin/auth%): LDLIBS = $(LDLIBS_$(@F:auth%=%)) $(AUTH_LDLIBS)
 $(AUTH_PROGRAMS:%=$(B)/bin/%): $(B)/bin/%: $(B)/src/auth/%.o $(call archives,auth base)
@@ -114,7 +115,7 @@ TESTS = $(UNIT) $(SCRIPTS)
 JOBS = $(shell nproc 2>/dev/null || echo 1)
 $(B)/tests/%.t: $(B)/tests/%.o $(call archives,$(LIBS))
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $< $(filter %.a,$^) -lcrypt -lcdb -lutf8proc -lbearssl -lskarnet
+	$(CC) $(LDFLAGS) -o $@ $< $(filter %.a,$^) -lcrypt -lcdb -lutf8proc -ljansson -lbearssl -lskarnet
 
 check:
 	scripts/deps check

@@ -4,6 +4,7 @@
  *   credentials.c  descriptor 3
  *   domain.c       names without a domain
  *   dialogue.c     asking the client for more
+ *   confined.c     taking apart what others wrote, in a child
  *   chain.c        the words after a module's name, and the way back to imaplogin
  *   account.c      becoming the user and handing the connection to the last program
  *   home.c         home directories that are not there yet
@@ -108,6 +109,15 @@ bool credentials_parse(struct credentials_buffer const *, bool more, struct auth
 /* A fresh pipe on descriptor 3 that holds them. */
 int credentials_pass(struct credentials_buffer const *);
 void credentials_wipe(struct credentials_buffer *);
+
+/* ---- confined.c ---- */
+/* Fills what `out` points to, and must fill all of it: it may be read by somebody with more rights,
+ * who checks it.  May use memory, and make no system call. */
+typedef void confined_work(void const *question, void *out);
+/* Does the work in a child that is nobody, in an empty root directory (if this is root), without
+ * descriptors and without system calls; of `size` bytes, below a pipe's 65536.  False, after a log
+ * line: there is no answer. */
+bool confined_call(confined_work *, void const *question, void *out, size_t size);
 
 /* ---- domain.c ---- */
 enum { DOMAIN_MAX = 255, USER_ROOM = CREDENTIALS_MAX + DOMAIN_MAX + 1 };

@@ -4,55 +4,16 @@
 #include "auth/source.h"
 #include "base/base.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-static struct auth_result const unknown_user = {AUTH_DECLINE, "unknown-user"};
-
-/* Only accounts are asked for, never a password. */
-static struct source const *const sources[] = {&source_userdb, &source_passwd, &source_shadow, 0};
-
-static struct source const *find_source(char const *name, size_t size) {
-  for (struct source const *const *s = sources; *s; s++)
-    if (strlen((*s)->name) == size && !memcmp((*s)->name, name, size)) return *s;
-  log_die(EXIT_MISUSE, "bad-setting", "name", "authmodulelist", "value", name, "wanted",
-          "authuserdb, authpwd, authshadow, with blanks between", (char *)0);
-}
-
-static struct auth_result ask(struct source const *s, struct source_query const *q,
-                              struct source_entry *e) {
-  source_open(s);
-  switch (source_lookup(s, q, e)) {
-  case SOURCE_FOUND: return source_judge(e, true);
-  case SOURCE_TEMPORARY: return (struct auth_result){AUTH_TEMPORARY, s->unavailable};
-  case SOURCE_UNKNOWN: break;
-  }
-  return unknown_user;
-}
-
-/* The first source that knows the user decides; one that cannot tell now might have been it. */
-static struct auth_result ask_all(struct source_query const *q, struct source_entry *e) {
-  char const *list = getenv("authmodulelist");
-  struct auth_result result = unknown_user;
-  if (!list || !*list) list = source_userdb.name;
-  while (*(list += strspn(list, " \t"))) {
-    size_t size = strcspn(list, " \t");
-    struct auth_result one = ask(find_source(list, size), q, e);
-    if (one.reason != unknown_user.reason) result = one;
-    if (one.verdict == AUTH_ACCEPT || one.verdict == AUTH_REFUSE) return one;
-    list += size;
-  }
-  return result;
-}
 
 static struct auth_result verify(struct auth_credentials const *c, struct auth_account *a) {
   static struct source_entry entry; /* the account points into it */
-  struct source_query q = {tls_peer_identity(), source_service()};
-  if (!q.name) return (struct auth_result){AUTH_DECLINE, "no-certificate"};
-  a->user = q.name;
-  if (c->authzid && strcmp(c->authzid, q.name))
+  char const *user = tls_peer_identity();
+  if (!user) return (struct auth_result){AUTH_DECLINE, "no-certificate"};
+  a->user = user;
+  if (c->authzid && strcmp(c->authzid, user))
     return (struct auth_result){AUTH_REFUSE, "authorization-identity"};
-  struct auth_result result = ask_all(&q, &entry);
+  struct auth_result result = proven_verify(user, &entry);
   source_wipe(&entry);
   if (result.verdict == AUTH_ACCEPT) *a = entry.account;
   return result;

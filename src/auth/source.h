@@ -2,6 +2,7 @@
  * account; authd asks them again and again.
  *
  *   source.c           what is the same for all: asking, judging, the module made of a source
+ *   proven.c           the accounts of users who have proved otherwise who they are
  *   master.c           logins of a master user as somebody else
  *   options.c, system.c  what several of them need
  *   sources.c          all sources that this build has, by name
@@ -121,6 +122,11 @@ bool master_is_possible(void);
  * the credentials are somebody's own. */
 bool master_verify(struct source const *, struct auth_credentials const *, struct source_entry *,
                    struct auth_result *);
+
+/* ---- proven.c ---- */
+/* The judgement of a user who needs no password any more, by the first of the sources in
+ * authmodulelist that knows them: authuserdb, authpwd, authshadow. */
+struct auth_result proven_verify(char const *user, struct source_entry *);
 
 /* ---- options.c: Courier's account options, `name=value,name=value` ---- */
 /* The value of an option; returns its size, 0 if there is none. */

@@ -1,0 +1,46 @@
+/* The accounts of users who have proved by other means than a password who they are.  Programs with
+ * this in them are linked dynamically, for NSS. */
+#include "auth/source.h"
+#include "base/base.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct auth_result const unknown_user = {AUTH_DECLINE, "unknown-user"};
+
+/* Only accounts are asked for, never a password. */
+static struct source const *const sources[] = {&source_userdb, &source_passwd, &source_shadow, 0};
+
+static struct source const *find_source(char const *name, size_t size) {
+  for (struct source const *const *s = sources; *s; s++)
+    if (strlen((*s)->name) == size && !memcmp((*s)->name, name, size)) return *s;
+  log_die(EXIT_MISUSE, "bad-setting", "name", "authmodulelist", "value", name, "wanted",
+          "authuserdb, authpwd, authshadow, with blanks between", (char *)0);
+}
+
+static struct auth_result ask(struct source const *s, struct source_query const *q,
+                              struct source_entry *e) {
+  source_open(s);
+  switch (source_lookup(s, q, e)) {
+  case SOURCE_FOUND: return source_judge(e, true);
+  case SOURCE_TEMPORARY: return (struct auth_result){AUTH_TEMPORARY, s->unavailable};
+  case SOURCE_UNKNOWN: break;
+  }
+  return unknown_user;
+}
+
+/* The first source that knows the user decides; one that cannot tell now might have been it. */
+struct auth_result proven_verify(char const *user, struct source_entry *e) {
+  struct source_query q = {user, source_service()};
+  char const *list = getenv("authmodulelist");
+  struct auth_result result = unknown_user;
+  if (!list || !*list) list = source_userdb.name;
+  while (*(list += strspn(list, " \t"))) {
+    size_t size = strcspn(list, " \t");
+    struct auth_result one = ask(find_source(list, size), &q, e);
+    if (one.reason != unknown_user.reason) result = one;
+    if (one.verdict == AUTH_ACCEPT || one.verdict == AUTH_REFUSE) return one;
+    list += size;
+  }
+  return result;
+}
