@@ -3,6 +3,7 @@
 #include "auth/source.h"
 #include "base/base.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,11 +164,13 @@ static struct source const *module_source;
 static struct auth_result verify(struct auth_credentials const *c, struct auth_account *a) {
   static struct source_entry entry; /* the account points into it */
   struct source_query q = {c->user, source_service()};
+  signal(SIGPIPE, SIG_IGN); /* a database that has gone is an error of its library */
   source_open(module_source);
   struct auth_result result;
   if (!master_verify(module_source, c, &entry, &result))
     result = source_verify(module_source, &q, c->password, &entry);
   source_wipe(&entry);
+  signal(SIGPIPE, SIG_DFL);
   if (result.verdict == AUTH_ACCEPT) *a = entry.account;
   return result;
 }

@@ -6,6 +6,8 @@ use FindBin;
 use lib $FindBin::Bin;
 use Test::More;
 use IO::Socket::INET;
+use POSIX ();
+use Socket qw(SOL_SOCKET SO_LINGER);
 use Module;
 use SQL;
 use Server;
@@ -159,6 +161,23 @@ for (['LDAP_URI', undef], ['LDAP_BASEDN', undef], ['LDAP_FILTER', 'x=y'], ['LDAP
 my ($silent, $silent_port) = silent_port();
 is try_it('ann', 'secret', %manager, LDAP_URI => "ldap://127.0.0.1:$silent_port", LDAP_TIMEOUT => 1), 'directory',
     'a server that does not answer: temporary, in time';
+
+# Binds, and breaks the connection before it is asked anything: libldap writes to it all the same.
+my $breaking = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die;
+my $breaker = fork // die;
+if (!$breaker) {
+    while (my $client = $breaking->accept) {
+        setsockopt $client, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0);
+        sysread $client, my $bind, 1000;
+        syswrite $client, "\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00";
+        close $client;
+    }
+    POSIX::_exit(0);
+}
+is try_it('ann', 'secret', %manager, LDAP_URI => 'ldap://127.0.0.1:' . $breaking->sockport, LDAP_TIMEOUT => 3), 'directory',
+    'a server that breaks off: temporary, and no signal';
+kill 'TERM', $breaker;
+waitpid $breaker, 0;
 stop_server($server);
 for my $way (sort keys %ways) {
     ($answer, $r) = verdict('authldap', 'ann', 'secret', %{ $ways{$way} });
