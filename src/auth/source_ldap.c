@@ -263,18 +263,19 @@ static struct auth_result bind_found(struct source_entry *e, char const *passwor
   return result;
 }
 
-/* The user reads their own entry. */
-static enum source_answer read_own(LDAP *own, char const *dn, char const *name,
+/* The user reads their own entry, which has to match the filter as if it had been searched for. */
+static enum source_answer read_own(LDAP *own, char const *dn, struct variables const *v,
                                    struct source_entry *e) {
-  char *attributes[ATTRIBUTES_MAX + 1];
+  char *attributes[ATTRIBUTES_MAX + 1], filter[FILTER_MAX];
+  char const *text = *settings.filter ? settings.filter : "(objectClass=*)";
   LDAPMessage *result = 0;
+  if (!variables_expand(v, text, strlen(text), ldap_escape, filter, sizeof filter))
+    return SOURCE_UNKNOWN;
   list_attributes(attributes);
-  int r = ldap_server_search(own, &settings, dn, LDAP_SCOPE_BASE,
-                             *settings.filter ? settings.filter : "(objectClass=*)", attributes, 2,
-                             &result);
+  int r = ldap_server_search(own, &settings, dn, LDAP_SCOPE_BASE, filter, attributes, 2, &result);
   if (r != LDAP_SUCCESS) ldap_server_log(&settings, "read the entry", dn, r);
   enum source_answer answer =
-      r == LDAP_SUCCESS ? take(own, result, false, name, e) : SOURCE_TEMPORARY;
+      r == LDAP_SUCCESS ? take(own, result, false, v->user, e) : SOURCE_TEMPORARY;
   ldap_msgfree(result);
   return answer;
 }
@@ -290,7 +291,7 @@ static struct auth_result bind_direct(struct source_query const *q, char const *
     return unknown_user;
   LDAP *own = bind_as(dn, password, &result);
   if (!own) return result;
-  enum source_answer answer = read_own(own, dn, v.user, e);
+  enum source_answer answer = read_own(own, dn, &v, e);
   ldap_unbind_ext_s(own, 0, 0);
   if (answer == SOURCE_FOUND) return source_judge(e, true);
   return answer == SOURCE_UNKNOWN ? unknown_user : unavailable;

@@ -128,6 +128,8 @@ for my $way (sort keys %ways) {
     is try_it('below', 'secret', %env, LDAP_MAILROOT => "$T/mail"), 'accept', 'below LDAP_MAILROOT';
     is try_it('ann', 'secret', %env, LDAP_FILTER => '(sn=ann)'), 'accept', 'LDAP_FILTER';
     is try_it('ann', 'secret', %env, LDAP_FILTER => '(sn=x)'), 'unknown-user', 'that does not match';
+    is try_it('ann', 'secret', %env, LDAP_FILTER => '(mail=$(user))'), 'accept', 'with the name in it';
+    is try_it('ann', 'secret', %env, LDAP_FILTER => '(sn=$(user))'), 'unknown-user', 'that does not match';
     is try_it('ann', 'secret', %env, LDAP_GLOB_UID => 0), 'uid-0', 'LDAP_GLOB_UID';
     is try_it('root', 'secret', %env, LDAP_GLOB_UID => $UID, LDAP_GLOB_GID => $GID), 'accept', 'counts more than the entry';
     for (@strange) {
