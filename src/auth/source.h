@@ -140,6 +140,9 @@ bool options_disable(char const *options, char const *service);
 /* ---- system.c: what sources that know a system's name for an account need ---- */
 /* All groups of a user, from malloc.  False: no memory. */
 bool system_groups(struct auth_account *);
+/* Whether it can be a name at all: what is none never comes near NSS or PAM, whose modules make
+ * paths and lines of log of it. */
+bool system_is_name(char const *);
 /* Fills account and system_user from passwd; the name is looked up as it is. */
 enum source_answer system_lookup(char const *name, struct source_entry *);
 /* What the functions of NSS leave in errno for a name that nobody knows. */

@@ -126,6 +126,7 @@ static struct auth_result verify(struct source_query const *q, char const *passw
   struct conversation c = {password, false};
   struct pam_conv conversation = {converse, &c};
   pam_handle_t *pam = 0;
+  if (!system_is_name(q->name)) return (struct auth_result){AUTH_DECLINE, "unknown-user"};
   int status = pam_start(q->service, q->name, &conversation, &pam);
   if (status != PAM_SUCCESS) {
     log_status(pam, "pam_start", q->service, status);

@@ -19,7 +19,7 @@ enum {
 
 static char room[ENTRY_ROOM];
 
-static bool is_name(char const *s) {
+bool system_is_name(char const *s) {
   if (strlen(s) > NAME_MAX_SIZE || *s == '-' || *s == '+') return false; /* + and -: NIS compat */
   for (; *s; s++)
     if ((unsigned char)*s <= ' ' || *s == 0x7f || *s == ':' || *s == '/' || *s == ',') return false;
@@ -66,7 +66,7 @@ static void keep(struct source_entry *e, struct passwd const *p) {
 
 enum source_answer system_lookup(char const *name, struct source_entry *e) {
   struct passwd entry, *found = 0;
-  if (!is_name(name)) return SOURCE_UNKNOWN;
+  if (!system_is_name(name)) return SOURCE_UNKNOWN;
   int error = getpwnam_r(name, &entry, room, sizeof room, &found);
   if (!found && system_means_unknown(error)) return SOURCE_UNKNOWN;
   if (!found) {
@@ -92,7 +92,8 @@ bool system_uid(char const *word, uid_t *uid) {
     *uid = number;
     return true;
   }
-  if (!is_name(word) || getpwnam_r(word, &entry, room, sizeof room, &found) || !found) return false;
+  if (!system_is_name(word) || getpwnam_r(word, &entry, room, sizeof room, &found) || !found)
+    return false;
   *uid = found->pw_uid;
   return true;
 }
@@ -104,7 +105,8 @@ bool system_gid(char const *word, gid_t *gid) {
     *gid = number;
     return true;
   }
-  if (!is_name(word) || getgrnam_r(word, &entry, room, sizeof room, &found) || !found) return false;
+  if (!system_is_name(word) || getgrnam_r(word, &entry, room, sizeof room, &found) || !found)
+    return false;
   *gid = found->gr_gid;
   return true;
 }

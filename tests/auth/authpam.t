@@ -79,6 +79,10 @@ SKIP: {
     is try_it('authpam', 'ann', 'pass word', AUTHSERVICE => 'exec', TCPREMOTEIP => '192.0.2.1'), 'accept', 'a program asked by PAM';
     is slurp("$T/password"), 'pass word', 'gets the password';
     like slurp("$T/environment"), qr/^PAM_RHOST=192\.0\.2\.1$/m, 'and the client\'s address';
+    unlink "$T/password";
+    is try_it('authpam', $_, 'x', AUTHSERVICE => 'exec'), 'unknown-user', 'no name: ' . s/[^ -~]/./gr
+        for '../ann', '/etc/passwd', "ann\nroot", 'ann bob', '-h', 'x' x 300;
+    ok !-e "$T/password", 'PAM does not see what is no name';
     ($answer, $r) = ask('authpam', 'ann', 'secret', AUTHSERVICE => 'broken');
     is $answer, 'pam', 'a module that is not there: temporary';
     like $r->{log}, qr/failed attempt=pam_authenticate service=broken why="[^"]+" remedy=/, 'logged';
