@@ -168,8 +168,9 @@ static struct auth_result take_answer(struct source_query const *q, struct sourc
 }
 
 /* What is asked is in `credentials`: a password, or a challenge. */
-static struct auth_result ask(struct source_query const *q, char const *password,
-                              struct source_entry *e) {
+static struct auth_result ask(struct source const *s, struct source_query const *q,
+                              char const *password, struct source_entry *e) {
+  (void)s;
   (void)password;
   if (!may_be_asked(credentials)) return (struct auth_result){AUTH_DECLINE, "control-character"};
   int size = make_request(credentials);

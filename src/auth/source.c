@@ -30,7 +30,7 @@ char const *source_service(void) {
 }
 
 void source_open(struct source const *s) {
-  if (s->open) s->open();
+  if (s->open) s->open(s);
 }
 
 /* Secrets are strings in the entry's own text. */
@@ -86,7 +86,7 @@ static enum source_answer finish(struct source const *s, struct source_query con
 enum source_answer source_lookup(struct source const *s, struct source_query const *q,
                                  struct source_entry *e) {
   source_forget(e);
-  enum source_answer answer = s->lookup(q, e);
+  enum source_answer answer = s->lookup(s, q, e);
   return answer == SOURCE_FOUND ? finish(s, q, e) : answer;
 }
 
@@ -133,7 +133,7 @@ static struct auth_result unavailable(struct source const *s) {
 
 static struct auth_result verify_itself(struct source const *s, struct source_query const *q,
                                         char const *password, struct source_entry *e) {
-  struct auth_result result = s->verify(q, password, e);
+  struct auth_result result = s->verify(s, q, password, e);
   if (result.verdict != AUTH_ACCEPT) return result;
   return finish(s, q, e) == SOURCE_FOUND ? source_judge(e, true) : unavailable(s);
 }
@@ -154,7 +154,7 @@ struct auth_result source_change(struct source const *s, struct source_query con
   struct auth_result result = source_verify(s, q, old, e);
   if (result.verdict != AUTH_ACCEPT) return result;
   if (!s->change) return (struct auth_result){AUTH_DECLINE, "cannot-change-passwords"};
-  return s->change(q, e, old, password);
+  return s->change(s, q, e, old, password);
 }
 
 /* ---- a module ---- */

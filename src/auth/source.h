@@ -69,21 +69,23 @@ typedef bool source_visit(struct auth_account const *, void *context);
 struct source {
   char const *name;        /* of its module: `authuserdb` */
   char const *unavailable; /* the reason for the log with AUTH_TEMPORARY */
+  void *state;             /* what its functions, which get the source, have of it; or null */
   /* Reads the configuration; what is wrong with it is logged and ends the process (100).  Null:
    * there is none. */
-  void (*open)(void);
+  void (*open)(struct source const *);
   /* Fills an entry that is empty. */
-  enum source_answer (*lookup)(struct source_query const *, struct source_entry *);
+  enum source_answer (*lookup)(struct source const *, struct source_query const *,
+                               struct source_entry *);
   /* For sources that check passwords themselves: fills the entry on AUTH_ACCEPT.  Null: hash and
    * clear of what lookup found decide. */
-  struct auth_result (*verify)(struct source_query const *, char const *password,
-                               struct source_entry *);
+  struct auth_result (*verify)(struct source const *, struct source_query const *,
+                               char const *password, struct source_entry *);
   /* Null: this source cannot. */
-  enum source_answer (*enumerate)(source_visit *, void *context);
+  enum source_answer (*enumerate)(struct source const *, source_visit *, void *context);
   /* Sets another password, once the old one has been verified; the entry is that account's.  Null:
    * this source cannot. */
-  struct auth_result (*change)(struct source_query const *, struct source_entry const *,
-                               char const *old, char const *password);
+  struct auth_result (*change)(struct source const *, struct source_query const *,
+                               struct source_entry const *, char const *old, char const *password);
 };
 
 /* ---- source.c ---- */

@@ -208,7 +208,9 @@ static enum source_answer map_name(struct variables *v) {
   return good ? SOURCE_FOUND : SOURCE_UNKNOWN;
 }
 
-static enum source_answer look_up(struct source_query const *q, struct source_entry *e) {
+static enum source_answer look_up(struct source const *s, struct source_query const *q,
+                                  struct source_entry *e) {
+  (void)s;
   char filter[FILTER_MAX], *attributes[ATTRIBUTES_MAX + 1];
   struct variables v;
   LDAPMessage *result = 0;
@@ -297,13 +299,13 @@ static struct auth_result bind_direct(struct source_query const *q, char const *
   return answer == SOURCE_UNKNOWN ? unknown_user : unavailable;
 }
 
-static struct auth_result verify(struct source_query const *q, char const *password,
-                                 struct source_entry *e) {
+static struct auth_result verify(struct source const *s, struct source_query const *q,
+                                 char const *password, struct source_entry *e) {
   /* RFC 4513 section 5.1.2: a bind without a password succeeds, as nobody. */
   bool asks_server = settings.authbind || *settings.direct_dn;
   if (asks_server && !*password) return wrong_password;
   if (*settings.direct_dn) return bind_direct(q, password, e);
-  enum source_answer answer = source_lookup(&source_ldap, q, e);
+  enum source_answer answer = source_lookup(s, q, e);
   if (answer == SOURCE_TEMPORARY) return unavailable;
   if (answer == SOURCE_UNKNOWN) return unknown_user;
   return settings.authbind ? bind_found(e, password) : source_compare(e, password);
@@ -311,7 +313,8 @@ static struct auth_result verify(struct source_query const *q, char const *passw
 
 /* ---- the rest ---- */
 
-static enum source_answer enumerate(source_visit *visit, void *context) {
+static enum source_answer enumerate(struct source const *s, source_visit *visit, void *context) {
+  (void)s;
   static struct source_entry e;
   char *attributes[ATTRIBUTES_MAX + 1];
   char const *filter = *settings.enumerate_filter ? settings.enumerate_filter : settings.filter;
@@ -332,12 +335,14 @@ static enum source_answer enumerate(source_visit *visit, void *context) {
 }
 
 /* RFC 3062, as the user: the server hashes, and its own rules for passwords hold. */
-static struct auth_result change(struct source_query const *q, struct source_entry const *e,
-                                 char const *old, char const *password) {
+static struct auth_result change(struct source const *s, struct source_query const *q,
+                                 struct source_entry const *e, char const *old,
+                                 char const *password) {
   struct berval user = {.bv_len = strlen(e->place), .bv_val = (char *)e->place};
   struct berval before = {.bv_len = strlen(old), .bv_val = (char *)old};
   struct berval after = {.bv_len = strlen(password), .bv_val = (char *)password};
   struct auth_result result;
+  (void)s;
   (void)q;
   LDAP *own = bind_as(e->place, old, &result);
   if (!own) return result;
@@ -351,7 +356,8 @@ static struct auth_result change(struct source_query const *q, struct source_ent
   return unavailable;
 }
 
-static void open_source(void) {
+static void open_source(struct source const *s) {
+  (void)s;
   ldap_settings_read(&settings);
 }
 

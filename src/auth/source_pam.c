@@ -121,8 +121,9 @@ static struct auth_result find_account(pam_handle_t *pam, char const *name,
                                   : (struct auth_result){AUTH_TEMPORARY, "account-database"};
 }
 
-static struct auth_result verify(struct source_query const *q, char const *password,
-                                 struct source_entry *e) {
+static struct auth_result verify(struct source const *s, struct source_query const *q,
+                                 char const *password, struct source_entry *e) {
+  (void)s;
   struct conversation c = {password, false};
   struct pam_conv conversation = {converse, &c};
   pam_handle_t *pam = 0;
@@ -140,14 +141,17 @@ static struct auth_result verify(struct source_query const *q, char const *passw
   return result;
 }
 
-static enum source_answer look_up(struct source_query const *q, struct source_entry *e) {
+static enum source_answer look_up(struct source const *s, struct source_query const *q,
+                                  struct source_entry *e) {
+  (void)s;
   enum source_answer answer = system_lookup(q->name, e);
   e->hash = 0;
   return answer;
 }
 
-static enum source_answer enumerate(source_visit *visit, void *context) {
-  return source_passwd.enumerate(visit, context);
+static enum source_answer enumerate(struct source const *s, source_visit *visit, void *context) {
+  (void)s;
+  return source_passwd.enumerate(&source_passwd, visit, context);
 }
 
 struct source const source_pam = {.name = "authpam",

@@ -110,30 +110,12 @@ static struct sql_driver const driver = {.prefix = "SQLITE",
                                          .disconnect = disconnect,
                                          .run = run};
 
-static struct sql sql;
-
-static void open_source(void) {
-  sql_open(&sql, &driver);
-}
-
-static enum source_answer look_up(struct source_query const *q, struct source_entry *e) {
-  return sql_lookup(&sql, q, e);
-}
-
-static enum source_answer enumerate(source_visit *visit, void *context) {
-  return sql_enumerate(&sql, visit, context);
-}
-
-static struct auth_result change(struct source_query const *q, struct source_entry const *e,
-                                 char const *old, char const *password) {
-  (void)e;
-  (void)old;
-  return sql_change(&sql, q, password);
-}
+static struct sql sql = {.driver = &driver};
 
 struct source const source_sqlite = {.name = "authsqlite",
                                      .unavailable = "database",
-                                     .open = open_source,
-                                     .lookup = look_up,
-                                     .enumerate = enumerate,
-                                     .change = change};
+                                     .state = &sql,
+                                     .open = sql_open,
+                                     .lookup = sql_lookup,
+                                     .enumerate = sql_enumerate,
+                                     .change = sql_change};

@@ -79,29 +79,25 @@ static enum source_answer unreadable(int error, char const *module) {
   return SOURCE_TEMPORARY;
 }
 
-static enum source_answer look_up(char const *name, bool only_shadow, struct source_entry *e) {
+/* The source shadow does not look at the hash of passwd. */
+static enum source_answer look_up(struct source const *s, struct source_query const *q,
+                                  struct source_entry *e) {
+  bool only_shadow = s == &source_shadow;
   struct limits limits = {-1, -1};
-  enum source_answer answer = system_lookup(name, e);
+  enum source_answer answer = system_lookup(q->name, e);
   if (answer != SOURCE_FOUND || !e->account.uid) return answer;
   bool elsewhere = only_shadow || (e->hash && !strcmp(e->hash, "x"));
   if (only_shadow) e->hash = 0;
   int error = read_shadow(e, &limits);
   /* The C library may say "no such entry" where it may not read the file. */
   if (error == ENOENT && geteuid() && elsewhere) error = EACCES;
-  if (error && error != ENOENT) return unreadable(error, only_shadow ? "authshadow" : "authpwd");
+  if (error && error != ENOENT) return unreadable(error, s->name);
   judge(e, &limits);
   return SOURCE_FOUND;
 }
 
-static enum source_answer look_up_passwd(struct source_query const *q, struct source_entry *e) {
-  return look_up(q->name, false, e);
-}
-
-static enum source_answer look_up_shadow(struct source_query const *q, struct source_entry *e) {
-  return look_up(q->name, true, e);
-}
-
-static enum source_answer enumerate(source_visit *visit, void *context) {
+static enum source_answer enumerate(struct source const *s, source_visit *visit, void *context) {
+  (void)s;
   setpwent();
   for (struct passwd *p; (errno = 0, p = getpwent());) {
     struct auth_account a = {
@@ -118,10 +114,10 @@ static enum source_answer enumerate(source_visit *visit, void *context) {
 
 struct source const source_passwd = {.name = "authpwd",
                                      .unavailable = "account-database",
-                                     .lookup = look_up_passwd,
+                                     .lookup = look_up,
                                      .enumerate = enumerate};
 
 struct source const source_shadow = {.name = "authshadow",
                                      .unavailable = "account-database",
-                                     .lookup = look_up_shadow,
+                                     .lookup = look_up,
                                      .enumerate = enumerate};

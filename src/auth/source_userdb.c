@@ -158,11 +158,13 @@ static enum source_answer fill(struct source_query const *q, char const *name,
   return SOURCE_FOUND;
 }
 
-static enum source_answer look_up(struct source_query const *q, struct source_entry *e) {
+static enum source_answer look_up(struct source const *s, struct source_query const *q,
+                                  struct source_entry *e) {
   char text[USERDB_RECORD_MAX + 1];
   struct userdb_record record;
   struct cdb cdb;
   char const *name;
+  (void)s;
   if (strlen(q->name) > USERDB_NAME_MAX) return SOURCE_UNKNOWN;
   int fd = open_database(database_path(), &cdb);
   if (fd < 0) return SOURCE_TEMPORARY;
@@ -186,7 +188,8 @@ static bool read_account(struct cdb *cdb, char name[USERDB_NAME_MAX + 1],
          !userdb_account(&record, a) && a->uid;
 }
 
-static enum source_answer enumerate(source_visit *visit, void *context) {
+static enum source_answer enumerate(struct source const *s, source_visit *visit, void *context) {
+  (void)s;
   char name[USERDB_NAME_MAX + 1], text[USERDB_RECORD_MAX + 1];
   struct auth_account a;
   struct cdb cdb;

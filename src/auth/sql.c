@@ -126,10 +126,11 @@ static void configure(struct sql const *s, struct sql_statement *statement, char
   prepare(s, statement, name, *clause ? clause : made.bytes, passwords);
 }
 
-void sql_open(struct sql *s, struct sql_driver const *d) {
+void sql_open(struct source const *source) {
+  struct sql *s = source->state;
+  struct sql_driver const *d = s->driver;
   char variable[VARIABLE_MAX];
   name_variable(variable, d, "TIMEOUT");
-  s->driver = d;
   s->timeout = (int64_t)setting_number(variable, TIMEOUT, 1, TIMEOUT_MAX) * SECOND;
   s->default_domain = getenv("DEFAULT_DOMAIN");
   configure(s, &s->select, "SELECT_CLAUSE", make_select, false);
@@ -228,7 +229,9 @@ static bool take_account(char const *const *columns, size_t count, void *context
   return !f->problem;
 }
 
-enum source_answer sql_lookup(struct sql *s, struct source_query const *q, struct source_entry *e) {
+enum source_answer sql_lookup(struct source const *source, struct source_query const *q,
+                              struct source_entry *e) {
+  struct sql *s = source->state;
   struct variables v;
   struct found f = {.entry = e};
   if (!variables_set(&v, q, s->default_domain)) return SOURCE_UNKNOWN;
@@ -261,7 +264,8 @@ static bool visit_account(char const *const *c, size_t count, void *context) {
   return e->visit(&a, e->context);
 }
 
-enum source_answer sql_enumerate(struct sql *s, source_visit *visit, void *context) {
+enum source_answer sql_enumerate(struct source const *source, source_visit *visit, void *context) {
+  struct sql *s = source->state;
   struct enumeration e = {visit, context};
   struct source_query nobody = {"", source_service()};
   struct variables v;
@@ -273,9 +277,14 @@ enum source_answer sql_enumerate(struct sql *s, source_visit *visit, void *conte
   return run(s, &s->enumerate, &v, visit_account, &e) == SQL_DONE ? SOURCE_FOUND : SOURCE_TEMPORARY;
 }
 
-struct auth_result sql_change(struct sql *s, struct source_query const *q, char const *password) {
+struct auth_result sql_change(struct source const *source, struct source_query const *q,
+                              struct source_entry const *entry, char const *old,
+                              char const *password) {
+  struct sql *s = source->state;
   char hash[PASSWORD_HASH_MAX];
   struct variables v;
+  (void)entry;
+  (void)old;
   if (!s->change.text) return (struct auth_result){AUTH_DECLINE, "cannot-change-passwords"};
   if (!variables_set(&v, q, s->default_domain))
     return (struct auth_result){AUTH_DECLINE, "unknown-user"};

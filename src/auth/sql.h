@@ -75,6 +75,7 @@ struct sql_driver {
   enum sql_outcome (*run)(char const *text, char const *const *values, size_t count, sql_row *row,
                           void *context, int64_t deadline);
 };
+/* A source's state; the driver is there from the beginning. */
 struct sql {
   struct sql_driver const *driver;
   struct sql_statement select, enumerate, change;
@@ -82,11 +83,13 @@ struct sql {
   char const *default_domain;
   bool connected;
 };
-/* Reads the settings of doc/authsql.5. */
-void sql_open(struct sql *, struct sql_driver const *);
-enum source_answer sql_lookup(struct sql *, struct source_query const *, struct source_entry *);
-enum source_answer sql_enumerate(struct sql *, source_visit *, void *context);
-struct auth_result sql_change(struct sql *, struct source_query const *, char const *password);
+/* The functions of a source whose `state` is a struct sql; the settings: authpgsql(8). */
+void sql_open(struct source const *);
+enum source_answer sql_lookup(struct source const *, struct source_query const *,
+                              struct source_entry *);
+enum source_answer sql_enumerate(struct source const *, source_visit *, void *context);
+struct auth_result sql_change(struct source const *, struct source_query const *,
+                              struct source_entry const *, char const *old, char const *password);
 /* The value of PREFIX_NAME; `fallback` if it is unset. */
 char const *sql_setting(struct sql_driver const *, char const *name, char const *fallback);
 /* One log line of a driver's failure. */

@@ -271,7 +271,7 @@ static void list_source(struct listing *l, struct source const *s) {
   l->task->source = s;
   if (!s->enumerate) return;
   l->text.size = (size_t)snprintf(l->text.bytes, sizeof l->text.bytes, "# %s\n\n", s->name);
-  if (s->enumerate(list_account, l) != SOURCE_FOUND) l->failed = true;
+  if (s->enumerate(s, list_account, l) != SOURCE_FOUND) l->failed = true;
   flush(l);
 }
 

@@ -150,32 +150,34 @@ static bool see(struct auth_account const *a, void *context) {
 }
 
 static void test_sql(void) {
-  static struct sql sql;
+  static struct sql sql = {.driver = &driver};
+  struct source const source = {.name = "authtest", .state = &sql};
   static struct source_entry entry;
   struct source_query q = {"ann", "imap"};
   bool seen = false;
   setenv("TEST_CRYPT_PWFIELD", "crypt", 1);
   setenv("TEST_CLEAR_PWFIELD", "clear", 1);
   setenv("TEST_WHERE_CLAUSE", "a OR b", 1);
-  sql_open(&sql, &driver);
+  sql_open(&source);
   next_outcomes[0] = next_outcomes[1] = SQL_LOST;
-  is_uint(sql_lookup(&sql, &q, &entry), SOURCE_TEMPORARY, "a fresh connection that is lost");
+  is_uint(sql_lookup(&source, &q, &entry), SOURCE_TEMPORARY, "a fresh connection that is lost");
   is_uint((uint64_t)connections, 1, "is no reason for another");
-  is_uint(sql_lookup(&sql, &q, &entry), SOURCE_TEMPORARY, "nor the next time");
+  is_uint(sql_lookup(&source, &q, &entry), SOURCE_TEMPORARY, "nor the next time");
   is(asked,
      "SELECT id, crypt, clear, uid, gid, home, '', '', name, '' FROM passwd WHERE id = $1 AND (a "
      "OR "
      "b)|ann",
      "Courier's columns, in its order");
-  is_uint(sql_enumerate(&sql, see, &seen), SOURCE_FOUND, "enumerating");
+  is_uint(sql_enumerate(&source, see, &seen), SOURCE_FOUND, "enumerating");
   ok(seen, "an account");
   is(asked, "SELECT id, uid, gid, home, '', '' FROM passwd WHERE (a OR b)", "its statement");
   connections = 0;
   outcome_count = 1;
   next_outcomes[1] = SQL_LOST;
-  is_uint(sql_lookup(&sql, &q, &entry), SOURCE_TEMPORARY, "a row that is no account");
+  is_uint(sql_lookup(&source, &q, &entry), SOURCE_TEMPORARY, "a row that is no account");
   is_uint((uint64_t)connections, 1, "after one new connection for one that had been lost");
-  is_uint(sql_change(&sql, &q, "new password").verdict, AUTH_ACCEPT, "a new password");
+  is_uint(sql_change(&source, &q, &entry, "", "new password").verdict, AUTH_ACCEPT,
+          "a new password");
   ok(strstr(asked, "UPDATE passwd SET crypt = $1, clear = $2 WHERE id = $3 AND (a OR b)|$y$") ==
              asked &&
          strstr(asked, "|new pass|ann"),
