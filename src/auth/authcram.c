@@ -3,22 +3,11 @@
 #include "auth/source.h"
 #include "base/base.h"
 
-#include <string.h>
-
-/* The user's own secret, or one made of a password that the source knows; null: none. */
-static char const *secret_of(struct source_entry const *e, char made[CRAM_SECRET_SIZE]) {
-  if (e->hmac_md5 || !e->clear) return e->hmac_md5;
-  cram_secret(e->clear, made);
-  return made;
-}
-
 static struct auth_result judge(struct source_entry const *e, struct auth_credentials const *c) {
-  char made[CRAM_SECRET_SIZE], digest[CRAM_DIGEST_SIZE];
-  char const *secret = secret_of(e, made);
-  if (!secret) return (struct auth_result){AUTH_DECLINE, "no-password"};
-  bool known = cram_digest(secret, c->challenge, digest);
-  explicit_bzero(made, sizeof made);
-  if (known) return source_judge(e, password_equal(digest, c->response));
+  char digest[CRAM_DIGEST_SIZE];
+  if (!e->hmac_md5) return (struct auth_result){AUTH_DECLINE, "no-password"};
+  if (cram_digest(e->hmac_md5, c->challenge, digest))
+    return source_judge(e, password_equal(digest, c->response));
   log_event("failed", "attempt", "read hmac-md5pw", "user", c->user, "why",
             "it is not 64 hexadecimal digits", "remedy", "set it again with userdbpw -m",
             (char *)0);

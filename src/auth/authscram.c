@@ -79,17 +79,12 @@ static char const *key_text(struct game const *g) {
 static bool find_key(struct game *g, bool known, unsigned char const *secret) {
   char const *text = known ? key_text(g) : 0;
   derive_salt(&g->scram, secret, &g->key);
-  g->lost = known ? 0 : "unknown-user";
-  if (text) {
-    if (scram_key_parse(g->scram.kind, text, &g->key)) return true;
-    log_event("failed", "attempt", "read the SCRAM key", "user", g->scram.user, "why",
-              "it is not iterations:salt$stored:server", "remedy", "set it again with userdbpw -S",
-              (char *)0);
-    return false;
-  }
-  bool made = known && g->entry.clear && scram_key_make(g->scram.kind, g->entry.clear, &g->key);
-  if (known && !made) g->lost = "no-password";
-  return true;
+  g->lost = text ? 0 : known ? "no-password" : "unknown-user";
+  if (!text || scram_key_parse(g->scram.kind, text, &g->key)) return true;
+  log_event("failed", "attempt", "read the SCRAM key", "user", g->scram.user, "why",
+            "it is not iterations:salt$stored:server", "remedy", "set it again with userdbpw -S",
+            (char *)0);
+  return false;
 }
 
 /* ---- the game ---- */
