@@ -63,8 +63,8 @@ noreturn void log_die_failure(int code, char const *attempt, char const *path, c
 char const *log_number(char buf[21], uint64_t n);
 
 /* ---- fd.c ---- */
-/* Moves fd to the lowest free number >= 10, close-on-exec; the old number is closed.  Returns the
- * new one or -1. */
+/* Moves fd to the lowest free number >= 10, close-on-exec.  Returns the new one or -1; the old
+ * number is closed in any case. */
 int fd_move_high(int fd);
 /* Closes every descriptor >= lowest. */
 void fd_close_from(int lowest);

@@ -16,7 +16,9 @@ enum { PRIVATE_FD = 10 }; /* checkpassword's 3 and UCSPI's 6 and 7 stay free bel
 
 int fd_move_high(int fd) {
   int high = fcntl(fd, F_DUPFD_CLOEXEC, PRIVATE_FD);
-  if (high >= 0) close(fd);
+  int saved = errno;
+  close(fd);
+  errno = saved;
   return high;
 }
 

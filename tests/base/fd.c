@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +24,18 @@ static void test_moving(void) {
   ok(fd_move_high(-1) < 0 && errno == EBADF, "what is not open cannot move");
   fd_close_from(high);
   ok(fcntl(high, F_GETFD) < 0 && fcntl(2, F_GETFD) >= 0, "closed from there on, not below");
+}
+
+static void test_no_room(void) {
+  struct rlimit before, few;
+  int fd = open("/dev/null", O_RDWR);
+  getrlimit(RLIMIT_NOFILE, &before);
+  few = before;
+  few.rlim_cur = 10;
+  setrlimit(RLIMIT_NOFILE, &few);
+  ok(fd_move_high(fd) < 0 && errno == EINVAL, "no number is allowed from 10 on");
+  setrlimit(RLIMIT_NOFILE, &before);
+  ok(fcntl(fd, F_GETFD) < 0, "what could not be moved is closed: nobody else would");
 }
 
 static void test_reading(void) {
@@ -87,6 +100,7 @@ static void test_at_once(void) {
 int main(void) {
   int fds[2];
   test_moving();
+  test_no_room();
   test_reading();
   if (!pipe(fds)) test_writing(fds, "a pipe");
   if (!socketpair(AF_UNIX, SOCK_STREAM, 0, fds)) {
