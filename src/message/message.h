@@ -234,8 +234,14 @@ bool message_put_base_subject(stralloc *out, char const *value, size_t size);
 /* Appends what SORT compares of an address list, folded: the first address's mailbox (RFC 5256
  * section 3) or what is displayed of it (RFC 5957 section 3).  False if there is no address. */
 bool message_put_address_key(stralloc *out, char const *value, size_t size, bool display);
-/* Appends the next valid message ID without its brackets, normalised; *at moves from 0. */
-bool message_next_id(char const *value, size_t size, size_t *at, stralloc *id);
+/* The message IDs of a value, one after another: begun with where it begins and ends. */
+struct message_ids {
+  char const *at, *end;
+  bool quotes_end; /* no more quotes are closed; likewise comments: looked for only once */
+  bool comments_end;
+};
+/* Appends the next valid one without its brackets, normalised. */
+bool message_next_id(struct message_ids *, stralloc *id);
 
 /* ---- text.c ---- */
 

@@ -9,13 +9,11 @@
 #include "message/internal.h"
 
 struct reader {
-  char const *at, *end;
+  struct message_ids *in;
   stralloc *id;
   size_t start;          /* of the ID, in *id */
   size_t left;           /* size of what stands before the last `@` */
   bool has_host, inside; /* behind an `@`; behind a `<` */
-  bool quotes_end;       /* no more quotes are closed */
-  bool comments_end;
 };
 
 static void begin(struct reader *r) {
@@ -39,29 +37,31 @@ static void put(struct reader *r, char c) {
   if (r->inside && c != '\r' && c != '\n') sa_putc(r->id, c);
 }
 
-/* r->at is behind the quote. */
+/* in->at is behind the quote. */
 static void take_quoted(struct reader *r) {
-  char const *close = r->quotes_end ? 0 : close_of_quote(r->at, r->end);
+  struct message_ids *in = r->in;
+  char const *close = in->quotes_end ? 0 : close_of_quote(in->at, in->end);
   if (!close) {
-    r->quotes_end = true;
+    in->quotes_end = true;
     put(r, '"');
     return;
   }
-  for (; r->at < close; r->at++) {
-    if (*r->at == '\\') r->at++;
-    put(r, *r->at);
+  for (; in->at < close; in->at++) {
+    if (*in->at == '\\') in->at++;
+    put(r, *in->at);
   }
-  r->at = close + 1;
+  in->at = close + 1;
 }
 
-/* r->at is behind the parenthesis. */
+/* in->at is behind the parenthesis. */
 static void take_comment(struct reader *r) {
-  char const *behind = r->comments_end ? r->at : skip_blanks_and_comments(r->at - 1, r->end);
-  if (behind == r->end && behind[-1] != ')') r->comments_end = true;
-  if (r->comments_end)
+  struct message_ids *in = r->in;
+  char const *behind = in->comments_end ? in->at : skip_blanks_and_comments(in->at - 1, in->end);
+  if (behind == in->end && behind[-1] != ')') in->comments_end = true;
+  if (in->comments_end)
     put(r, '(');
   else
-    r->at = behind;
+    in->at = behind;
 }
 
 static void take_at_sign(struct reader *r) {
@@ -72,7 +72,7 @@ static void take_at_sign(struct reader *r) {
 
 /* A byte, or what it begins; true at the end of an ID. */
 static bool take(struct reader *r) {
-  char c = *r->at++;
+  char c = *r->in->at++;
   bool ends = c == '>' && r->inside;
   if (c == '(')
     take_comment(r);
@@ -88,11 +88,10 @@ static bool take(struct reader *r) {
   return ends;
 }
 
-bool message_next_id(char const *value, size_t size, size_t *at, stralloc *id) {
-  struct reader r = {.at = value + *at, .end = value + size, .id = id, .start = id->len};
+bool message_next_id(struct message_ids *in, stralloc *id) {
+  struct reader r = {.in = in, .id = id, .start = id->len};
   bool found = false;
-  while (r.at < r.end && !found) found = take(&r) && is_whole(&r);
+  while (in->at < in->end && !found) found = take(&r) && is_whole(&r);
   if (!found) id->len = r.start;
-  *at = (size_t)(r.at - value);
   return found;
 }

@@ -36,26 +36,30 @@ struct reading {
   bool has_subject, reply;
 };
 
-static bool next_id(struct reading *r, struct message_field const *f, size_t *at, uint64_t *hash) {
+static struct message_ids ids_of(struct message_field const *f) {
+  return (struct message_ids){f->value, f->value + f->value_size, false, false};
+}
+
+static bool next_id(struct reading *r, struct message_ids *ids, uint64_t *hash) {
   r->scratch.len = 0;
-  bool found = message_next_id(f->value, f->value_size, at, &r->scratch);
+  bool found = message_next_id(ids, &r->scratch);
   if (found) *hash = hash_id(&r->scratch);
   return found;
 }
 
 static void read_id(struct reading *r, struct message_field const *f) {
-  size_t at = 0;
-  if (!r->id) next_id(r, f, &at, &r->id);
+  struct message_ids ids = ids_of(f);
+  if (!r->id) next_id(r, &ids, &r->id);
 }
 
 static void read_parent(struct reading *r, struct message_field const *f) {
-  size_t at = 0;
-  if (!r->parent) next_id(r, f, &at, &r->parent);
+  struct message_ids ids = ids_of(f);
+  if (!r->parent) next_id(r, &ids, &r->parent);
 }
 
 static void read_references(struct reading *r, struct message_field const *f) {
-  uint64_t hash;
-  for (size_t at = 0; next_id(r, f, &at, &hash);) r->references[r->n++ % REFERENCES_MAX] = hash;
+  struct message_ids ids = ids_of(f);
+  for (uint64_t hash; next_id(r, &ids, &hash);) r->references[r->n++ % REFERENCES_MAX] = hash;
 }
 
 static void read_subject(struct reading *r, struct message_field const *f) {

@@ -44,9 +44,11 @@ static void check_addresses(char const *value, size_t size) {
 /* Each lies behind the one before; together they are no longer than the value. */
 static void check_ids(char const *value, size_t size) {
   stralloc ids = STRALLOC_ZERO;
-  size_t at = 0, before = 0, start = 0;
-  for (; message_next_id(value, size, &at, &ids); before = at, start = ids.len) {
-    must(at > before && at <= size && ids.len >= start + 3);
+  struct message_ids in = {value, value + size, false, false};
+  char const *before = value;
+  size_t start = 0;
+  for (; message_next_id(&in, &ids); before = in.at, start = ids.len) {
+    must(in.at > before && in.at <= in.end && ids.len >= start + 3);
     must(memchr(ids.s + start + 1, '@', ids.len - start - 2));
     must(!memchr(ids.s + start, '\n', ids.len - start));
   }

@@ -108,7 +108,7 @@ static void addresses(void) {
 /* All IDs, a comma behind each. */
 static char const *ids(char const *value, size_t size) {
   stralloc s = STRALLOC_ZERO;
-  for (size_t at = 0; message_next_id(value, size, &at, &s);)
+  for (struct message_ids in = {value, value + size, false, false}; message_next_id(&in, &s);)
     if (!stralloc_append(&s, ',')) break;
   return taken(&s);
 }
@@ -151,6 +151,10 @@ static void hostile_ids(void) {
   }
   char const *many = repeated("<a@b>", MANY / 5, "");
   ok(strlen(ids_in(many)) == 4 * (size_t)(MANY / 5), "200,000 IDs");
+  many = repeated("<a@b>(", MANY / 6, "");
+  ok(strlen(ids_in(many)) == 4 * (size_t)(MANY / 6), "a comment begun behind each, never closed");
+  many = repeated("<a@b>\"\\", MANY / 7, "");
+  ok(strlen(ids_in(many)) >= 4, "likewise quotes");
 }
 
 int main(void) {
