@@ -34,17 +34,24 @@ char *take_token(char const **at, char const *end, struct arena *arena) {
   return arena_copy(arena, start, (size_t)(*at - start));
 }
 
+/* The closing quote, or the end. */
+static char const *end_of_quoted(char const *at, char const *end) {
+  for (; at < end && *at != '"'; at++)
+    if (*at == '\\' && at + 1 < end) at++;
+  return at;
+}
+
 /* Between the quotes, backslashes and folding removed. */
 static char *take_quoted(char const **at, char const *end, struct arena *arena) {
-  char const *in = *at + 1;
-  char *copy = arena_alloc(arena, (size_t)(end - in) + 1), *out = copy;
-  for (; in < end && *in != '"'; in++) {
+  char const *in = *at + 1, *stop = end_of_quoted(in, end);
+  char *copy = arena_alloc(arena, (size_t)(stop - in) + 1), *out = copy;
+  for (; in < stop; in++) {
     if (*in == '\\' && in + 1 < end) in++;
     if (*in == '\n' || (*in == '\r' && in + 1 < end && in[1] == '\n')) continue;
     *out++ = *in;
   }
   *out = 0;
-  *at = in < end ? in + 1 : end;
+  *at = stop < end ? stop + 1 : end;
   return copy;
 }
 
