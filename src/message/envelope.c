@@ -45,13 +45,17 @@ static void collect(struct message_part const *root, struct values *v, struct ar
     }
 }
 
+static bool has_room(stralloc const *out) {
+  return out->len < MESSAGE_MAX_ADDRESSES;
+}
+
 static void put_addresses(stralloc *out, struct message_address const *a) {
-  if (!a) {
+  if (!a || !has_room(out)) {
     sa_puts(out, "NIL");
     return;
   }
   sa_putc(out, '(');
-  for (; a; a = a->next) {
+  for (; a && has_room(out); a = a->next) {
     char const *strings[] = {a->name, a->route, a->mailbox, a->host};
     for (size_t i = 0; i < 4; i++) {
       sa_putc(out, i ? ' ' : '(');

@@ -47,14 +47,17 @@
 
 /* Limits.  A multipart or message beyond depth or number becomes opaque: a leaf, a
  * message/rfc822 with the type application/octet-stream, since BODYSTRUCTURE would have to look
- * into it.  Once there are MESSAGE_MAX_PARTS, what follows in an open multipart is as its epilogue.
- */
+ * into it.  So does a part whose header is too much.  Once there are MESSAGE_MAX_PARTS, what
+ * follows in an open multipart is as its epilogue. */
 enum {
   MESSAGE_MAX_PARTS = 10000,    /* real mail has dozens; a tree this size costs megabytes */
   MESSAGE_MAX_DEPTH = 100,      /* nesting; every level costs a boundary to compare with */
   MESSAGE_MAX_HEADER = 1 << 20, /* bytes of one header kept for facts; the rest is body-like text */
-  MESSAGE_MAX_HEADERS = 8 << 20, /* bytes of headers kept for envelopes, of all messages within */
-  MESSAGE_MAX_BOUNDARY = 250,    /* RFC 2046 says 70; some exceed it */
+  MESSAGE_MAX_HEADERS = 4 << 20, /* bytes of headers that are understood, of all parts: what is kept
+                                    of them, and told, can be many times as much */
+  MESSAGE_MAX_ADDRESSES = 4 << 20, /* bytes of a response: behind them it has no more addresses, of
+                                      which two bytes become fifty */
+  MESSAGE_MAX_BOUNDARY = 250,      /* RFC 2046 says 70; some exceed it */
 };
 
 struct message_param {

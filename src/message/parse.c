@@ -55,7 +55,7 @@ struct message_parser {
   char *header; /* of the part being read, up to MESSAGE_MAX_HEADER bytes; reused */
   size_t header_size, header_capacity;
   size_t header_line; /* where the current line begins in it */
-  size_t kept;        /* bytes of headers that stay in the arena */
+  size_t kept;        /* bytes of headers of which something stays in the arena */
 };
 
 /* ---- facts from a part's header ---- */
@@ -211,6 +211,20 @@ static void open_multipart(struct message_parser *p, struct node *n) {
   p->open_boundaries++;
 }
 
+static void take_header(struct message_parser *p, struct node *n) {
+  struct message_part *part = &n->part;
+  if (p->kept + p->header_size > MESSAGE_MAX_HEADERS) {
+    part->type = "application", part->subtype = "octet-stream";
+    return;
+  }
+  p->kept += p->header_size;
+  if (is_root(n)) {
+    part->header = arena_copy(p->arena, p->header, p->header_size);
+    part->header_size = p->header_size;
+  }
+  take_fields(part, p->header, p->header_size, p->arena);
+}
+
 static void end_header(struct message_parser *p, struct mark body) {
   struct node *n = p->current;
   struct message_part *part = &n->part;
@@ -218,12 +232,7 @@ static void end_header(struct message_parser *p, struct mark body) {
   part->body_start = body.raw;
   part->header_wire = body.raw - n->header.raw + body.bare_lf - n->header.bare_lf;
   replace_nuls(p->header, p->header_size);
-  if (is_root(n) && p->kept + p->header_size <= MESSAGE_MAX_HEADERS) {
-    part->header = arena_copy(p->arena, p->header, p->header_size);
-    part->header_size = p->header_size;
-    p->kept += p->header_size;
-  }
-  take_fields(part, p->header, p->header_size, p->arena);
+  take_header(p, n);
   default_type(part);
   p->state = p->header_only ? DONE : IN_BODY;
   if (p->header_only) return;

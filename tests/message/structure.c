@@ -194,6 +194,41 @@ static void test_limits(void) {
   stralloc_free(&s);
 }
 
+/* A megabyte for each of 32 parts, and of as many messages within. */
+static void test_great_headers(void) {
+  enum { PARTS = 32, KEPT = MESSAGE_MAX_HEADERS / MESSAGE_MAX_HEADER };
+  stralloc s = STRALLOC_ZERO, field = STRALLOC_ZERO;
+  while (field.len < MESSAGE_MAX_HEADER - 64) stralloc_cats(&field, "a,a,a,a,");
+  stralloc_append(&field, 0);
+  stralloc_cats(&s, MIXED("x"));
+  for (unsigned int i = 0; i < PARTS; i++) {
+    stralloc_cats(&s, "--x\nContent-Description: ");
+    stralloc_cats(&s, field.s);
+    stralloc_cats(&s, "\n\na\n");
+  }
+  struct message_part *root = parse_chunked(s.s, s.len, 65536);
+  unsigned int described = 0, opaque = 0;
+  for (struct message_part *c = root->child; c; c = c->next) {
+    described += c->description != 0;
+    opaque += !strcmp(c->type, "application");
+  }
+  ok(described == KEPT && opaque == PARTS - KEPT, "of great headers of parts a few are understood");
+
+  s.len = 0;
+  for (unsigned int i = 0; i < PARTS; i++) {
+    stralloc_cats(&s, "Content-Type: message/rfc822\nFrom: ");
+    stralloc_cats(&s, field.s);
+    stralloc_cats(&s, "\n\n");
+  }
+  root = parse_chunked(s.s, s.len, 65536);
+  is_uint(depth_of(root), KEPT + 1, "and of messages");
+  ok(strlen(envelope_of(root)) < MESSAGE_MAX_ADDRESSES + 200, "half a million addresses: not all");
+  ok(strlen(structure_of(root, true)) < MESSAGE_MAX_ADDRESSES + 2000, "nor in the structure");
+  stralloc_free(&field);
+  stralloc_free(&s);
+  arena_release(&test_arena);
+}
+
 /* Whatever the chunks, the tree is the same. */
 static void test_chunks(void) {
   static char const message[] =
@@ -299,6 +334,7 @@ int main(void) {
   test_multipart();
   test_broken_multipart();
   test_limits();
+  test_great_headers();
   test_chunks();
   test_random();
   arena_release(&test_arena);
