@@ -198,16 +198,8 @@ static bool is_text(struct message_part const *p) {
 static int search_leaf(struct search *s, struct message_part const *p) {
   struct transfer transfer = {.encoding = transfer_by_name(p->encoding)};
   struct charset charset;
-  char const *name = param_value(p->params, "charset");
-  if (!charset_open(&charset, name && *name ? name : "us-ascii")) charset.kind = CHARSET_LENIENT;
+  charset_of_part(&charset, p);
   return search_body(s, p->body_start, p->end, transfer, charset);
-}
-
-/* Not recursive: a tree may be deep. */
-static struct message_part const *next_part(struct message_part const *p) {
-  if (p->child) return p->child;
-  while (p && !p->next) p = p->parent;
-  return p ? p->next : 0;
 }
 
 static int search_part(struct search *s, struct message_part const *p) {
@@ -229,7 +221,7 @@ int message_text_matches(struct message_bytes const *bytes, struct message_part 
       .bytes = bytes, .with_header = with_header, .needle = needle, .trigrams = trigrams};
   int ended = 0;
   if (!needle->body.folded.size && !trigrams) return 1;
-  for (struct message_part const *p = root; p && !ended; p = next_part(p))
+  for (struct message_part const *p = root; p && !ended; p = part_after(p))
     ended = search_part(&s, p);
   end_search(&s);
   return ended < 0 ? -1 : s.found || !needle->body.folded.size;

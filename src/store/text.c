@@ -76,7 +76,6 @@ static enum store_error load(struct folder *f, uint32_t seq, struct cache_text *
   return STORE_OK;
 }
 
-/* Keeps the signature, unless the message would be decoded otherwise once charsetd is there. */
 static void keep_signature(struct folder *f, uint32_t seq, struct cache_text *t) {
   struct cache_value values[CACHE_LATE] = {{0}};
   struct cache_numbers numbers = {0};
@@ -103,6 +102,7 @@ enum store_error folder_text_holds(struct folder *f, uint32_t seq, struct messag
   if (learn) memset(&t->trigrams, 0, sizeof t->trigrams);
   int matches = message_text_matches(&t->bytes, t->root, with_header, n, learn ? &t->trigrams : 0);
   if (matches < 0) return folder_failure(f, "read a message in", 0);
+  /* Unless it would be decoded otherwise once charsetd is there. */
   if (learn && failures == message_charset_failures()) keep_signature(f, seq, t);
   *holds = matches;
   return STORE_OK;
