@@ -310,6 +310,7 @@ static bool tidy(struct folder *f, struct cache *c) {
 
 /* Under the lock. */
 static bool write_pending(struct folder *f, struct cache *c) {
+  c->stale = true; /* others may have written late columns, which no size tells */
   cache_refresh(f, c);
   if (!is_whole(c)) {
     if (!begin_anew(f, c)) return false;

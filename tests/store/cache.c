@@ -563,6 +563,27 @@ static void late_columns(void) {
   store_close(s);
 }
 
+/* Two sessions that have read the directory before either writes. */
+static void late_twice(void) {
+  enum { FEW = 20 };
+  make_many(FEW);
+  struct store *s = open_store(), *s2 = open_store();
+  struct folder *f = select_folder(s, ""), *other = select_folder(s2, "");
+  for (uint32_t seq = 1; seq <= FEW; seq++) must(subject_is(f, seq), "learn");
+  folder_rest(f);
+  for (uint32_t seq = 1; seq <= FEW; seq++) must(add_late(f, seq) && add_late(other, seq), "add");
+  cache_flush(f);
+  cache_flush(other);
+  struct cache_header h;
+  save_files();
+  memcpy(&h, saved[0].data, sizeof h);
+  is_uint(h.dropped, FEW, "what both found out in a small folder is counted, too");
+  folder_close(other);
+  store_close(s2);
+  folder_close(f);
+  store_close(s);
+}
+
 /* What one of several sessions at once does; false: it was told something false. */
 static bool ask_at_random(unsigned int seed, int n) {
   bool good = true;
@@ -613,6 +634,7 @@ int main(void) {
   another_folder();
   out_of_order();
   late_columns();
+  late_twice();
   many_at_once();
   for (int i = 0; i < MESSAGES; i++) {
     free(messages[i].text);
