@@ -1,4 +1,5 @@
-/* What fetch.c (which items, in which order) and section.c (what is in a message) share. */
+/* What fetch.c (what is told of messages), fetchparse.c (which items, in which order) and section.c
+ * (what is in a message) share. */
 #ifndef FETCH_H
 #define FETCH_H
 
@@ -70,6 +71,27 @@ struct fetched {
   struct found_section *sections; /* one for each item; meaningful for sections */
   bool undecodable;               /* one of them cannot be decoded: the message is not told */
 };
+
+/* ---- fetch.c ---- */
+
+/* What the items without arguments need of a message, and how they are put. */
+struct plain_item {
+  char const *name;
+  unsigned int facts;
+  void (*put)(struct session *, uint32_t seq, struct fetched const *);
+};
+extern struct plain_item const plain_items[FETCH_SECTION];
+
+/* ---- fetchparse.c ---- */
+
+/* An item without arguments is told once however often it is asked for. */
+void fetch_add_plain(struct session *, struct fetch *, enum fetch_kind);
+/* The blank, and the items behind it. */
+bool fetch_parse_items(struct session *, struct fetch *);
+/* What follows the items, perhaps nothing; partial stays as it is without PARTIAL. */
+bool fetch_parse_modifiers(struct session *, struct fetch *, struct partial *);
+
+/* ---- section.c ---- */
 
 /* Makes ready an item whose section is known. */
 void section_prepare(struct session *, struct fetch_item *);

@@ -17,7 +17,7 @@
  *   mailbox.c    CREATE DELETE RENAME SUBSCRIBE UNSUBSCRIBE STATUS
  *   select.c     SELECT EXAMINE CLOSE UNSELECT
  *   append.c     APPEND
- *   fetch.c      FETCH; section.c: its BODY[...] items
+ *   fetch.c      FETCH; fetchparse.c: how it is written; section.c: its BODY[...] items
  *   flagstore.c  STORE
  *   search.c     SEARCH; keys.c, match.c, result.c: its keys and answers, declared in search.h
  *   sort.c       SORT; thread.c: THREAD
