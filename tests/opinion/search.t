@@ -205,8 +205,8 @@ sub written {
     my ($name, $found) = @_;
     my ($field) = $name =~ /^(?:HEADER )?(FROM|TO|CC|BCC|SUBJECT)$/ or return 1;
     return 1 if $wanted =~ /[^ -~]/ || $header =~ /=\?/;
-    my @values = map { s/\r?\n//gr } $header =~ /^$field:[ \t]*(.*(?:\n[ \t].*)*)/gmi;
-    return $found eq ((grep { index(lc, lc $wanted) >= 0 } @values) ? 'found' : 'not found');
+    my @values = map { s/\s+/ /gr } $header =~ /^$field:[ \t]*(.*(?:\n[ \t].*)*)/gmi;
+    return $found eq ((grep { index(lc, lc $wanted =~ s/ +/ /gr) >= 0 } @values) ? 'found' : 'not found');
 }
 
 # Messages whose answers differ.
