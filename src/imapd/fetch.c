@@ -110,6 +110,16 @@ static void put_message(struct session *s, struct fetch const *f, uint32_t seq,
   imap_puts(&s->out, ")\r\n");
 }
 
+/* Of a message that cannot be shown, and has become \Seen. */
+static void put_seen(struct session *s, struct fetch const *f, uint32_t seq) {
+  if (!set_contains(&f->not_seen, seq)) return;
+  imap_puts(&s->out, "* ");
+  imap_put_number(&s->out, seq);
+  imap_puts(&s->out, " FETCH (FLAGS ");
+  put_message_flags(s, seq);
+  imap_puts(&s->out, ")\r\n");
+}
+
 static enum store_error fetch_message(struct session *s, struct fetch const *f, uint32_t seq,
                                       struct fetched *got) {
   enum store_error error = STORE_OK;
@@ -123,7 +133,10 @@ static enum store_error fetch_message(struct session *s, struct fetch const *f, 
   /* Last, since they live until the next call. */
   if (error == STORE_OK && f->facts)
     error = folder_facts(s->folder, seq, f->facts, &s->message, &got->facts);
-  if (error == STORE_OK && !got->undecodable) put_message(s, f, seq, got);
+  if (error == STORE_OK && !got->undecodable)
+    put_message(s, f, seq, got);
+  else
+    put_seen(s, f, seq);
   if (got->fd >= 0) close(got->fd);
   if (s->message.blocks) arena_release(&s->message);
   return error;

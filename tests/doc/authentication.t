@@ -38,6 +38,13 @@ my $session = "$uid\n$vmail/wally\n";
 is try('user'), '0 ', 'a home for a user';
 like try('userdb'), qr/^0 /, 'a user in a database';
 is try('module'), "0 $session", 'the module admits that user, there';
+is try('app'), '0 ', 'a password for a device';
+is try('module'), "0 $session", '... beside the other';
+{
+    (my $script = example('module')) =~ s/beaver/swordfish/ or die;
+    my ($code, $text) = run_command('sh', '-ec', $script);
+    like $text, qr/: login user=wally app=phone .*\n\Q$session\E\z/, '... admits, and the log says which';
+}
 like try('scram'), qr/^0 /, 'with secrets for SCRAM';
 is try('module'), "0 $session", '... the password is as it was';
 SKIP: {

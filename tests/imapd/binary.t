@@ -63,6 +63,9 @@ for my $item (qw(BINARY.PEEK[3] BINARY.SIZE[3] BINARY[3]<0.1>)) {
     like $c->command("FETCH 1 $item"), qr/^NO \[UNKNOWN-CTE\] /, "$item: an unknown encoding";
     is scalar($c->untagged(qr/BINARY/)), 0, '... nothing of it is told';
 }
+$c->ok('STORE 1 -FLAGS.SILENT (\Seen)');
+like $c->command('FETCH 1 BINARY[3]'), qr/^NO \[UNKNOWN-CTE\] /, 'without PEEK';
+like join('', $c->untagged(qr/FETCH/)), qr/^\* 1 FETCH \(FLAGS \(\\Seen/, '... that it has set \Seen is told';
 like $c->command('FETCH 1 BINARY.PEEK[4]'), qr/^NO \[UNKNOWN-CTE\] /, 'no message/rfc822 as such';
 like $c->command('FETCH 1:3 (UID BINARY.SIZE[3])'), qr/^NO \[UNKNOWN-CTE\] /, 'of several messages';
 is_deeply [map { /^\* (\d)/ } $c->untagged(qr/FETCH/)], [2, 3], '... the others are told';
