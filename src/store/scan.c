@@ -542,6 +542,8 @@ enum store_error folder_refresh(struct folder *f, bool touch) {
     e = look(&s, i == PASSES_MAX, &again);
     if (!e && again) nanosleep(&tick, 0);
   }
+  /* It has met a damaged entry: the lock, taken anew, has the journal repaired. */
+  if (e == STORE_UNAVAILABLE && f->journal.damaged) e = look(&s, true, &again);
   free_scan(&s);
   return e;
 }

@@ -268,6 +268,31 @@ static void check_entry(void) {
   store_close(s);
 }
 
+/* A scan reads entries, too, of messages that have other names now. */
+static void check_entry_in_scan(void) {
+  make_indexed();
+  let_settle();
+  struct store *s = open_store();
+  struct folder *f = select_folder(s, "");
+  char name[MAILDIR_NAME_MAX + 1], from[400], to[400];
+  int dirfd;
+  must(!folder_name(f, view_at(&f->view, 100), name, &dirfd), "folder_name");
+  snprintf(from, sizeof from, "cur/%.300s", name);
+  snprintf(to, sizeof to, "cur/%.*s:2,FR", (int)strcspn(name, ":"), name);
+  must(!rename(path_of("", from), path_of("", to)), "rename");
+  off_t at = (off_t)view_at(&f->view, 100)->entry * 8 + 16;
+  unsigned char byte;
+  int damaged = open(path_of("", "chainmail/journal"), O_RDWR), fd;
+  must(damaged >= 0 && pread(damaged, &byte, 1, at) == 1, "read the journal");
+  byte ^= 1;
+  must(pwrite(damaged, &byte, 1, at) == 1 && !close(damaged), "write the journal");
+  ok(!folder_sync(f, true, 0), "a scan that meets a damaged entry has the journal repaired");
+  ok(folder_count(f) == MESSAGES && !folder_message(f, MESSAGES, &fd) && !close(fd),
+     "and every message is there");
+  folder_close(f);
+  store_close(s);
+}
+
 /* Our own renames cause no scan; a stranger's beside them do. */
 static void check_own(void) {
   make_indexed();
@@ -485,6 +510,7 @@ int main(void) {
   check_late(offsetof(struct message, inode));
   check_late(offsetof(struct message, hash));
   check_entry();
+  check_entry_in_scan();
   check_own();
   check_own_messages();
   check_journal();
