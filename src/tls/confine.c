@@ -1,6 +1,6 @@
-/* How the engine is confined: a user of its own, an empty root, the system calls of the relay
- * and of the file of sessions; and
- * the loader, which stays who it is: a file system that can only be read, the calls for that. */
+/* How the engine is confined: a user of its own, an empty root, the system calls of the relay and
+ * of the file of sessions; and the loader, which stays who it is: a file system that can only be
+ * read, the calls for that. */
 #include "tls/tls.h"
 
 #include <errno.h>
