@@ -179,12 +179,22 @@ static void check_cut(off_t size, bool changed) {
   store_close(other);
 }
 
-static void flip(off_t at) {
+/* One bit of a file of ours. */
+static void flip_in(char const *file, off_t at) {
   unsigned char byte;
-  int fd = open(path_of("", "chainmail/index"), O_RDWR);
-  must(fd >= 0 && pread(fd, &byte, 1, at) == 1, "read the index");
+  int fd = open(path_of("", file), O_RDWR);
+  must(fd >= 0 && pread(fd, &byte, 1, at) == 1, file);
   byte ^= 0x10;
-  must(pwrite(fd, &byte, 1, at) == 1 && !close(fd), "write the index");
+  must(pwrite(fd, &byte, 1, at) == 1 && !close(fd), file);
+}
+
+static void flip(off_t at) {
+  flip_in("chainmail/index", at);
+}
+
+/* The inode in the journal's entry of a message. */
+static void flip_inode(struct folder *f, uint32_t index) {
+  flip_in("chainmail/journal", (off_t)view_at(&f->view, index)->entry * 8 + 16);
 }
 
 /* Any byte of the index may be wrong. */
@@ -254,12 +264,8 @@ static void check_entry(void) {
   make_indexed();
   struct store *s = open_store();
   struct folder *f = select_folder(s, "");
-  uint64_t at = (uint64_t)view_at(&f->view, 100)->entry * 8 + 16; /* the inode's */
-  unsigned char byte;
-  int damaged = open(path_of("", "chainmail/journal"), O_RDWR), fd;
-  must(damaged >= 0 && pread(damaged, &byte, 1, (off_t)at) == 1, "read the journal");
-  byte ^= 1;
-  must(pwrite(damaged, &byte, 1, (off_t)at) == 1 && !close(damaged), "write the journal");
+  int fd;
+  flip_inode(f, 100);
   ok(folder_message(f, 101, &fd) == STORE_UNAVAILABLE, "an entry that has changed is not believed");
   sync_and_hear(f, true);
   ok(folder_count(f) == MESSAGES && !folder_message(f, MESSAGES, &fd) && !close(fd),
@@ -275,17 +281,12 @@ static void check_entry_in_scan(void) {
   struct store *s = open_store();
   struct folder *f = select_folder(s, "");
   char name[MAILDIR_NAME_MAX + 1], from[400], to[400];
-  int dirfd;
+  int dirfd, fd;
   must(!folder_name(f, view_at(&f->view, 100), name, &dirfd), "folder_name");
   snprintf(from, sizeof from, "cur/%.300s", name);
   snprintf(to, sizeof to, "cur/%.*s:2,FR", (int)strcspn(name, ":"), name);
   must(!rename(path_of("", from), path_of("", to)), "rename");
-  off_t at = (off_t)view_at(&f->view, 100)->entry * 8 + 16;
-  unsigned char byte;
-  int damaged = open(path_of("", "chainmail/journal"), O_RDWR), fd;
-  must(damaged >= 0 && pread(damaged, &byte, 1, at) == 1, "read the journal");
-  byte ^= 1;
-  must(pwrite(damaged, &byte, 1, at) == 1 && !close(damaged), "write the journal");
+  flip_inode(f, 100);
   ok(!folder_sync(f, true, 0), "a scan that meets a damaged entry has the journal repaired");
   ok(folder_count(f) == MESSAGES && !folder_message(f, MESSAGES, &fd) && !close(fd),
      "and every message is there");
@@ -411,7 +412,8 @@ static void check_journal(void) {
   uint32_t uid = folder_uid(f, 400), uidnext = folder_uidnext(f);
   int fd = open(path_of("", "chainmail/journal"), O_RDWR);
   off_t entry = (off_t)view_at(&f->view, 399)->entry * 8;
-  must(fd >= 0 && pwrite(fd, "damaged", 7, entry + 50) == 7 && !close(fd), "damage the journal");
+  must(fd >= 0 && pwrite(fd, "damaged", 7, entry + ENTRY_FIXED + 2) == 7 && !close(fd),
+       "damage the journal");
   is(content_of(f, 400), "UNAVAILABLE", "a name that is not what it was is not believed");
   must(!change_flags(f, 1, 1, FLAGS_ADD, FLAG_FLAGGED, 0), "store");
   sync_and_hear(f, true);
