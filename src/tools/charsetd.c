@@ -24,6 +24,7 @@ struct converter {
   char name[NAME_MAX_SIZE + 1]; /* of the open descriptor, as asked for */
   iconv_t cd;
   bool open;
+  bool bytewise; /* what comes is given to iconv byte by byte */
   char in[TAIL_MAX + DATA_MAX]; /* an unfinished character, then new data */
   size_t tail;
   char out[5 + OUT_MAX]; /* the answer: length, status, text */
@@ -58,6 +59,14 @@ static bool is_name(char const *name) {
   return *name;
 }
 
+/* After an error glibc's converter of UTF-7 forgets half of a surrogate pair between one call and
+ * the next, but not within a call: what it makes of broken text would depend on the pieces it comes
+ * in. */
+static bool is_utf7(char const *iconv) {
+  return !strcasecmp(iconv, "utf-7") || !strcasecmp(iconv, "utf7") ||
+         !strcasecmp(iconv, "utf-7-imap");
+}
+
 static bool open_charset(struct converter *c, char const *name) {
   if (c->open && !strcasecmp(c->name, name)) return true;
   if (c->open) iconv_close(c->cd);
@@ -65,6 +74,7 @@ static bool open_charset(struct converter *c, char const *name) {
   if (!is_name(name)) return false;
   c->cd = iconv_open("UTF-8", iconv_name(name));
   c->open = c->cd != (iconv_t)-1;
+  c->bytewise = is_utf7(iconv_name(name));
   if (c->open) strcpy(c->name, name);
   return c->open;
 }
@@ -112,8 +122,12 @@ static bool handle(struct converter *c, int op, char const *name, char const *da
     iconv(c->cd, 0, 0, 0, 0);
     c->tail = 0;
   }
-  memcpy(c->in + c->tail, data, size);
-  convert(c, size, op & OP_LAST);
+  do {
+    size_t piece = size && c->bytewise ? 1 : size;
+    memcpy(c->in + c->tail, data, piece);
+    data += piece, size -= piece;
+    convert(c, piece, !size && op & OP_LAST);
+  } while (size);
   return true;
 }
 
