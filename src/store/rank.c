@@ -71,7 +71,8 @@ static void shorten(stralloc *data, size_t start) {
   data->len = start + SORT_TEXT_MAX + sizeof rest;
 }
 
-static void append_text(struct finding *f, enum sort_key key, uint32_t seq, stralloc *data) {
+/* Whether that is the text: it could be read, and decoded. */
+static bool append_text(struct finding *f, enum sort_key key, uint32_t seq, stralloc *data) {
   struct field_lines lines = finding_fields(f, seq);
   struct message_field field;
   size_t start = data->len;
@@ -85,6 +86,7 @@ static void append_text(struct finding *f, enum sort_key key, uint32_t seq, stra
   }
   shorten(data, start);
   finding_decoded(f, seq);
+  return f->known;
 }
 
 static struct text text_at(char const *data, size_t size, uint32_t seq) {
@@ -150,40 +152,73 @@ static bool rank_file(struct sortfile const *file, struct coverage const *c, str
   return true;
 }
 
-/* The first place in the ranking whose text is not less; *same: it is this one. */
-static uint32_t place_of(struct finding *f, enum sort_key key, struct ranking const *r,
+/* A ranking whose texts are asked for, some of them in vain. */
+struct ranked {
+  struct ranking const *ranking;
+  uint32_t *next; /* by places: the next one, itself perhaps, whose text may be known */
+  stralloc text;  /* that was asked for last */
+};
+
+static void ranked_init(struct ranked *old, struct ranking const *r, struct arena *arena) {
+  *old = (struct ranked){.ranking = r, .next = arena_alloc(arena, (r->n + 1) * sizeof *old->next)};
+  for (uint32_t i = 0; i <= r->n; i++) old->next[i] = i;
+}
+
+static uint32_t next_of(struct ranked *old, uint32_t place) {
+  while (old->next[place] != place) place = old->next[place] = old->next[old->next[place]];
+  return place;
+}
+
+/* The first place from here on whose text can be told; `end` or behind if there is none before.
+ * Messages that are gone, or want charsetd, say nothing of their neighbours. */
+static uint32_t known_from(struct finding *f, enum sort_key key, struct ranked *old, uint32_t place,
+                           uint32_t end) {
+  while ((place = next_of(old, place)) < end) {
+    old->text.len = 0;
+    if (append_text(f, key, old->ranking->seqs[place], &old->text)) break;
+    old->next[place] = place + 1;
+  }
+  return place;
+}
+
+/* The first place in the ranking whose text is not less; *same: it is this one.  That of a message
+ * whose text cannot be told is the text of the others of its rank. */
+static uint32_t place_of(struct finding *f, enum sort_key key, struct ranked *old,
                          struct text const *text, uint32_t from, bool *same) {
-  stralloc data = STRALLOC_ZERO;
-  uint32_t low = from, high = r->n;
+  struct ranking const *r = old->ranking;
+  uint32_t low = from, high = r->n, place = r->n;
   *same = false;
-  while (low < high) {
-    uint32_t middle = low + (high - low) / 2;
-    data.len = 0;
-    append_text(f, key, r->seqs[middle], &data);
-    struct text const other = text_at(data.s, data.len, 0);
-    int difference = compare_texts(&other, text);
+  while (low < high && !f->interrupted) {
+    uint32_t middle = low + (high - low) / 2, known = known_from(f, key, old, middle, high);
+    struct text const other = text_at(old->text.s, old->text.len, 0);
+    int difference = known < high ? compare_texts(&other, text) : 0;
     if (difference < 0) {
-      low = middle + 1;
-    } else {
-      high = middle;
+      low = known + 1;
+      continue;
+    }
+    if (known < high) {
+      place = known;
       *same = !difference;
     }
+    high = middle;
   }
-  stralloc_free(&data);
-  return low;
+  while (place > from && place < r->n && r->ranks[place - 1] == r->ranks[place]) place--;
+  return place;
 }
 
 /* Puts texts between those of a ranking. */
-static void rank_merged(struct finding *f, enum sort_key key, struct ranking const *old,
-                        struct texts const *t, struct ranking *r) {
+static void rank_merged(struct finding *f, enum sort_key key, struct ranking const *kept,
+                        struct texts const *t, struct arena *arena, struct ranking *r) {
+  struct ranked old;
   uint32_t from = 0;
   bool joins = false; /* the old one that comes next has the text of the new one before it */
+  ranked_init(&old, kept, arena);
   for (uint32_t i = 0; i <= t->n; i++) {
     bool same = false;
-    uint32_t to = i < t->n ? place_of(f, key, old, &t->list[i], from, &same) : old->n;
+    uint32_t to = i < t->n ? place_of(f, key, &old, &t->list[i], from, &same) : kept->n;
     for (; from < to; from++) {
-      bool as_before = joins || (from && old->ranks[from] == old->ranks[from - 1]);
-      rank_append(r, old->seqs[from], as_before, !old->ranks[from]);
+      bool as_before = joins || (from && kept->ranks[from] == kept->ranks[from - 1]);
+      rank_append(r, kept->seqs[from], as_before, !kept->ranks[from]);
       joins = false;
     }
     if (i == t->n) break;
@@ -191,6 +226,7 @@ static void rank_merged(struct finding *f, enum sort_key key, struct ranking con
                 !t->list[i].size);
     joins = same;
   }
+  stralloc_free(&old.text);
 }
 
 /* But for messages whose texts are unsure. */
@@ -243,7 +279,7 @@ static void rank_all(struct finding *f, enum sort_key key, struct arena *arena, 
   finding_watch(f, arena);
   find_texts(f, key, c.missing, c.nmissing, arena, &texts);
   rank_init(r, folder_count(f->folder), arena);
-  rank_merged(f, key, &kept, &texts, r);
+  rank_merged(f, key, &kept, &texts, arena, r);
   stralloc_free(&texts.data);
   if (finding_worth_keeping(f, c.nmissing)) save_ranking(f, key, r, arena);
 }

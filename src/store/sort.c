@@ -35,10 +35,12 @@ static bool has_time(struct finding *f) {
 
 struct field_lines finding_fields(struct finding *f, uint32_t seq) {
   struct field_lines lines = {"", 0};
+  f->known = false;
   if (!has_time(f)) return lines;
   if (f->arena.blocks) arena_release(&f->arena);
   enum store_error error = folder_fields(f->folder, seq, &f->choice, &f->arena, &lines);
   if (error) lines = (struct field_lines){"", 0};
+  f->known = !error;
   note(f, error);
   return lines;
 }
@@ -82,6 +84,7 @@ void finding_decoded(struct finding *f, uint32_t seq) {
   unsigned long silences = message_charset_silences();
   if (silences == f->silences) return;
   f->silences = silences;
+  f->known = false;
   if (f->unsure) f->unsure[seq - 1] = true;
   f->nunsure++;
 }

@@ -69,6 +69,7 @@ struct finding {
   enum store_error worst; /* of messages that could not be read */
   bool gone;              /* some are no longer there, which is no error */
   bool interrupted;
+  bool known; /* what was found out last is what the message says: it was there, and decoded */
   unsigned long silences; /* of charsetd, until now */
   bool *unsure; /* by sequence number less one: messages with text that could not be decoded for
                    want of charsetd; null: nobody asks */
