@@ -134,10 +134,11 @@ static bool exchange(int op, char const *charset, stralloc *out, char const *dat
   return false;
 }
 
+/* Only an answer is remembered. */
 bool helper_knows(char const *charset) {
   if (strcasecmp(helper.asked, charset)) {
     bool known = exchange(OP_QUERY, charset, 0, 0, 0);
-    strcpy(helper.asked, charset);
+    if (helper.running) strcpy(helper.asked, charset);
     helper.asked_known = known;
   }
   if (!helper.asked_known) count_failure();
