@@ -26,20 +26,15 @@ static struct {
   unsigned int starts;
   char asked[CHARSET_NAME_MAX + 1]; /* the last name asked for, and whether it is known */
   bool asked_known;
-  unsigned long failures, silences;
+  unsigned long silences;
 } helper;
-
-unsigned long message_charset_failures(void) {
-  return helper.failures;
-}
 
 unsigned long message_charset_silences(void) {
   return helper.silences;
 }
 
-/* Who answers no is still there. */
-static void count_failure(void) {
-  helper.failures++;
+/* It did not do what it was asked for.  Who answers no is still there. */
+static void note_silence(void) {
   helper.silences += !helper.running;
 }
 
@@ -141,7 +136,7 @@ bool helper_knows(char const *charset) {
     if (helper.running) strcpy(helper.asked, charset);
     helper.asked_known = known;
   }
-  if (!helper.asked_known) count_failure();
+  if (!helper.asked_known) note_silence();
   return helper.asked_known;
 }
 
@@ -153,7 +148,7 @@ bool helper_convert(char const *charset, bool first, bool last, stralloc *out, c
     int op = (first ? OP_FIRST : 0) | (last && n == size ? OP_LAST : 0);
     if (!exchange(op, charset, out, data, n)) {
       out->len = before;
-      count_failure();
+      note_silence();
       return false;
     }
     first = false;

@@ -259,10 +259,9 @@ bool message_value_matches(struct message_needle const *, char const *value, siz
  * is in no needle either, so that it can stand between values. */
 void message_put_folded(stralloc *, char const *value, size_t size);
 bool message_folded_matches(struct message_needle const *, char const *folded, size_t size);
-/* How often text could not be converted since the process began, for want of charsetd or of the
- * charset there.  While it stays as it is, what was decoded is what will be decoded next time. */
-unsigned long message_charset_failures(void);
-/* Of these: how often charsetd gave no answer at all. */
+/* How often charsetd gave no answer since the process began.  While it stays as it is, what was
+ * decoded is what will be decoded next time: a charset that charsetd says it does not know is
+ * unknown for good. */
 unsigned long message_charset_silences(void);
 /* Differs between programs that decode or fold text otherwise. */
 uint32_t message_text_version(void);

@@ -15,7 +15,7 @@ static void keep(struct folder *f, uint32_t seq, struct message_part const *root
 
 static enum store_error make(struct folder *f, uint32_t seq, bool keepable, struct arena *arena,
                              struct preview *p) {
-  unsigned long failures = message_charset_failures();
+  unsigned long silences = message_charset_silences();
   struct message_part *root;
   stralloc text = STRALLOC_ZERO;
   int fd;
@@ -25,8 +25,8 @@ static enum store_error make(struct folder *f, uint32_t seq, bool keepable, stru
     e = folder_failure(f, "read a message in", 0);
   } else {
     *p = (struct preview){arena_copy(arena, text.s, text.len), text.len};
-    /* Where a charset was not to be had the next one may be better. */
-    if (keepable && failures == message_charset_failures()) keep(f, seq, root, arena, p);
+    /* Where charsetd was silent the next one may be better. */
+    if (keepable && silences == message_charset_silences()) keep(f, seq, root, arena, p);
   }
   stralloc_free(&text);
   close(fd);

@@ -98,12 +98,12 @@ enum store_error folder_text_holds(struct folder *f, uint32_t seq, struct messag
   enum store_error e = load(f, seq, t);
   if (e) return e;
   bool learn = answer == CACHE_UNKNOWN && cache_writable(f);
-  unsigned long failures = message_charset_failures();
+  unsigned long silences = message_charset_silences();
   if (learn) memset(&t->trigrams, 0, sizeof t->trigrams);
   int matches = message_text_matches(&t->bytes, t->root, with_header, n, learn ? &t->trigrams : 0);
   if (matches < 0) return folder_failure(f, "read a message in", 0);
   /* Unless it would be decoded otherwise once charsetd is there. */
-  if (learn && failures == message_charset_failures()) keep_signature(f, seq, t);
+  if (learn && silences == message_charset_silences()) keep_signature(f, seq, t);
   *holds = matches;
   return STORE_OK;
 }
