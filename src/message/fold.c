@@ -14,15 +14,6 @@
 
 enum { DECOMPOSED_MAX = 32 }; /* U+FDFA is the longest, with 18 */
 
-/* Raised by who changes how text is decoded or folded. */
-enum { TEXT_VERSION = 2 };
-
-uint32_t message_text_version(void) {
-  uint32_t version = TEXT_VERSION;
-  for (char const *c = utf8proc_version(); *c; c++) version = version * 31 + (unsigned char)*c;
-  return version;
-}
-
 static void append_character(stralloc *out, utf8proc_int32_t c) {
   utf8proc_uint8_t utf8[4];
   sa_add(out, (char *)utf8, (size_t)utf8proc_encode_char(c, utf8));

@@ -24,6 +24,7 @@
  *   subject.c        base subjects, collate.c: what else SORT compares (RFC 5256, 5957)
  *   reference.c      message IDs
  *   string.c         IMAP strings (RFC 3501 section 9); find.c: bytes within bytes
+ *   version.c        which of all these understandings this is
  *
  * and, declared in thread.h, threads of many messages.
  *
@@ -263,8 +264,6 @@ bool message_folded_matches(struct message_needle const *, char const *folded, s
  * decoded is what will be decoded next time: a charset that charsetd says it does not know is
  * unknown for good. */
 unsigned long message_charset_silences(void);
-/* Differs between programs that decode or fold text otherwise. */
-uint32_t message_text_version(void);
 /* Where a message's bytes are. */
 struct message_bytes {
   char const *data; /* all of them, or null: in the file */
@@ -292,5 +291,13 @@ void message_put_signature(stralloc *out, struct message_trigrams const *);
 /* True: message_text_matches would say 0.  A signature that makes no sense excludes nothing. */
 bool message_signature_excludes(struct message_needle const *, bool with_header,
                                 char const *signature, size_t size);
+
+/* ---- version.c ---- */
+
+/* Raised by who changes anything that is said of a message: its structure, fields, addresses,
+ * dates, what is decoded or folded, signatures, previews.  tests/message/version.c notices. */
+enum { MESSAGE_VERSION = 3 };
+/* Differs between programs that say otherwise, or know other characters. */
+uint32_t message_version(void);
 
 #endif

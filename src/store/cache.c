@@ -130,7 +130,7 @@ static bool header_good(struct folder const *f, struct cache_header const *h, ui
   struct cache_header sealed = *h;
   cache_seal_header(&sealed);
   return !memcmp(h->magic, CACHE_MAGIC, sizeof h->magic) && h->order == CACHE_ORDER &&
-         h->format == CACHE_FORMAT && h->column == column && h->text == message_text_version() &&
+         h->format == CACHE_FORMAT && h->column == column && h->message == message_version() &&
          h->uidvalidity == folder_uidvalidity(f) && h->check == sealed.check;
 }
 

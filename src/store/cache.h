@@ -91,10 +91,10 @@ struct cache_header {
   uint32_t order, format;
   uint64_t generation; /* the same in all files of a cache; a file's never changes */
   uint32_t uidvalidity, column;
-  uint32_t text, zero_1; /* message_text_version, of which folded text is */
-  uint64_t check;        /* of all before */
-  uint32_t sorted;       /* of the directory: so many entries are in rising order of UIDs */
-  uint32_t dropped;      /* entries that have been left out since the columns were written anew */
+  uint32_t message, zero_1; /* message_version, of which all this is */
+  uint64_t check;           /* of all before */
+  uint32_t sorted;          /* of the directory: so many entries are in rising order of UIDs */
+  uint32_t dropped; /* entries that have been left out since the columns were written anew */
   uint32_t zero[2];
 };
 

@@ -67,7 +67,7 @@ static struct cache_header new_header(struct folder const *f) {
                            .format = CACHE_FORMAT,
                            .generation = batch_new(),
                            .uidvalidity = folder_uidvalidity(f),
-                           .text = message_text_version()};
+                           .message = message_version()};
   memcpy(h.magic, CACHE_MAGIC, sizeof h.magic);
   return h;
 }

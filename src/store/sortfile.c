@@ -23,7 +23,7 @@ static bool header_good(struct folder const *f, struct sortfile_header const *h,
                         uint64_t file_size) {
   return !memcmp(h->magic, SORTFILE_MAGIC, sizeof h->magic) && h->order == SORTFILE_ORDER &&
          h->format == SORTFILE_FORMAT && h->kind == kind && h->check == header_check(h) &&
-         h->uidvalidity == folder_uidvalidity(f) && h->text == message_text_version() &&
+         h->uidvalidity == folder_uidvalidity(f) && h->message == message_version() &&
          h->n <= CACHE_ENTRIES_MAX && h->size >= h->n * sizeof(struct sortfile_message) &&
          h->size == file_size - sizeof *h;
 }
@@ -133,7 +133,7 @@ void sortfile_save(struct folder *f, char const *name, uint32_t kind, uint32_t w
                               .kind = kind,
                               .n = n,
                               .word = word,
-                              .text = message_text_version()};
+                              .message = message_version()};
   memcpy(h.magic, SORTFILE_MAGIC, sizeof h.magic);
   int lock = cache_writable(f) ? cache_lock(f) : -1;
   if (lock < 0) return;

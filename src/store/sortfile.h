@@ -20,7 +20,7 @@ struct sortfile_header {
   uint32_t word; /* the kind's own */
   uint64_t size; /* of all that follows */
   uint64_t content_check;
-  uint32_t text; /* message_text_version, of which all this is */
+  uint32_t message; /* message_version, of which all this is */
   uint32_t zero;
   uint64_t check; /* of all before */
 };

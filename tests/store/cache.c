@@ -563,6 +563,33 @@ static void late_columns(void) {
   store_close(s);
 }
 
+/* As a program writes them that understands messages otherwise. */
+static void other_version(void) {
+  bool none_used = true;
+  make_folder(MESSAGES);
+  must(found_true(MESSAGES) && found_true(MESSAGES), "learn");
+  save_files();
+  for (int i = 0; i < FILES; i++) {
+    struct cache_header h;
+    struct cache_value v;
+    memcpy(&h, saved[i].data, sizeof h);
+    h.message++;
+    cache_seal_header(&h);
+    restore_files();
+    int fd = open(cache_path(i), O_WRONLY);
+    must(fd >= 0 && write(fd, &h, sizeof h) == sizeof h && !close(fd), "header");
+    struct store *s = open_store();
+    struct folder *f = select_folder(s, "");
+    for (int k = 0; k <= CACHE_SIGNATURE; k++) /* there is no Bcc, which the directory says */
+      none_used &= (cache_get(f, 1, (enum cache_column)k, &v) == CACHE_UNKNOWN) ==
+                   (i == 0 || (i == k + 1 && k != CACHE_BCC));
+    folder_close(f);
+    store_close(s);
+    must(found_true(MESSAGES), "again");
+  }
+  ok(none_used, "a file of another version is not used, and the others are");
+}
+
 /* Two sessions that have read the directory before either writes. */
 static void late_twice(void) {
   enum { FEW = 20 };
@@ -635,6 +662,7 @@ int main(void) {
   out_of_order();
   late_columns();
   late_twice();
+  other_version();
   many_at_once();
   for (int i = 0; i < MESSAGES; i++) {
     free(messages[i].text);
