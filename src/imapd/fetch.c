@@ -128,8 +128,10 @@ static enum store_error fetch_message(struct session *s, struct fetch const *f, 
   if (f->kinds & 1U << FETCH_SECTION) error = section_find(s, seq, f, got);
   if (error == STORE_OK && f->kinds & 1U << FETCH_INTERNALDATE)
     error = folder_internal_date(s->folder, seq, &got->date);
-  if (error == STORE_OK && f->kinds & 1U << FETCH_PREVIEW)
+  if (error == STORE_OK && f->kinds & 1U << FETCH_PREVIEW) {
     error = folder_preview(s->folder, seq, f->lazy, &s->message, &got->preview);
+    s->previews += !f->lazy;
+  }
   /* Last, since they live until the next call. */
   if (error == STORE_OK && f->facts)
     error = folder_facts(s->folder, seq, f->facts, &s->message, &got->facts);

@@ -95,15 +95,22 @@ static bool parse_section(struct session *s, struct fetch *f, char const *name) 
 }
 
 /* "(" preview-mod *(SP preview-mod) ")", preview-mod = "LAZY" (RFC 8970 section 6). */
+static bool parse_lazy(struct session *s) {
+  char *modifier;
+  return imap_parse_word(&s->parser, &modifier) &&
+         (!strcasecmp(modifier, "LAZY") || imap_parse_fail(&s->parser, "LAZY expected"));
+}
+
+/* Behind the first one. */
+static bool parse_more_laziness(struct session *s) {
+  while (imap_parse_peek(&s->parser) == ' ')
+    if (!imap_parse_space(&s->parser) || !parse_lazy(s)) return false;
+  return true;
+}
+
 static bool parse_preview_modifiers(struct session *s) {
-  if (!imap_parse_char(&s->parser, '(')) return false;
-  for (;;) {
-    char *modifier;
-    if (!imap_parse_word(&s->parser, &modifier)) return false;
-    if (strcasecmp(modifier, "LAZY")) return imap_parse_fail(&s->parser, "LAZY expected");
-    if (imap_parse_peek(&s->parser) == ')') return imap_parse_char(&s->parser, ')');
-    if (!imap_parse_space(&s->parser)) return false;
-  }
+  return imap_parse_char(&s->parser, '(') && parse_lazy(s) && parse_more_laziness(s) &&
+         imap_parse_char(&s->parser, ')');
 }
 
 /* In a list; outside, what follows may be a modifier of FETCH.  A preview that is asked for with
@@ -171,7 +178,8 @@ static bool parse_modifier(struct session *s, struct fetch *f, struct partial *p
   char *name;
   if (!imap_parse_atom(&s->parser, &name)) return false;
   bool alone = f->kinds & 1U << FETCH_PREVIEW && !f->in_list;
-  if (!strcasecmp(name, "LAZY") && alone && !f->lazy && !partial->first) return f->lazy = true;
+  if (!strcasecmp(name, "LAZY") && alone && !f->lazy && !partial->first)
+    return f->lazy = parse_more_laziness(s);
   if (!strcasecmp(name, "PARTIAL") && command_by_uid(s) && !partial->first)
     return partial_parse(s, partial);
   return imap_parse_fail(&s->parser, "Unknown FETCH modifier");

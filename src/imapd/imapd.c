@@ -199,12 +199,14 @@ static char const *const endings[] = {
     [END_DAMAGED] = "message-damaged",
 };
 
+/* With the previews, so that a client that has too many made can be found (RFC 8970 section 8). */
 static void log_logout(struct session const *s, int64_t began) {
-  char seconds[21], in[21], out[21];
+  char seconds[21], in[21], out[21], previews[21];
   log_event("logout", "user", user_name(), "ip", environment("TCPREMOTEIP"), "seconds",
             log_number(seconds, (uint64_t)(clock_ms() - began) / 1000), "in",
-            log_number(in, s->in.bytes), "out", log_number(out, s->out.bytes), "reason",
-            endings[s->ending], (char *)0);
+            log_number(in, s->in.bytes), "out", log_number(out, s->out.bytes), "previews",
+            s->previews ? log_number(previews, s->previews) : 0, "reason", endings[s->ending],
+            (char *)0);
 }
 
 int main(int argc, char **argv) {

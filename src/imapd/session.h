@@ -88,6 +88,7 @@ struct session {
   bool updated;                  /* the client has been told of changes, it remains to answer */
 
   bool client_noted; /* what it calls itself is in the log */
+  uint64_t previews; /* messages whose preview was asked for without LAZY */
   enum ending ending;
   unsigned int bad_commands; /* in a row */
   int64_t timeout_ms;        /* autologout */
