@@ -69,6 +69,49 @@ static char const example[] =
     "--z\n\nfour-one\n--z\nContent-Type: message/rfc822\n\nSubject: deep\n\nfour-two-one\n--z--\n"
     "--o--\nepilogue\n";
 
+/* RFC 3501 section 6.4.5's example itself: its part specifiers, and that these are all. */
+static void test_numbers(void) {
+  static char const message[] =
+      "Subject: it\nContent-Type: MULTIPART/MIXED; boundary=a\n\n"
+      "--a\nContent-Type: TEXT/PLAIN\n\n1\n"
+      "--a\nContent-Type: APPLICATION/OCTET-STREAM\n\n2\n"
+      "--a\nContent-Type: MESSAGE/RFC822\n\nSubject: 3\nContent-Type: MULTIPART/MIXED; "
+      "boundary=b\n\n"
+      "--b\nContent-Type: TEXT/PLAIN\n\n3.1\n"
+      "--b\nContent-Type: APPLICATION/OCTET-STREAM\n\n3.2\n--b--\n"
+      "--a\nContent-Type: MULTIPART/MIXED; boundary=c\n\n"
+      "--c\nContent-Type: IMAGE/GIF\n\n4.1\n"
+      "--c\nContent-Type: MESSAGE/RFC822\n\nSubject: 4.2\nContent-Type: MULTIPART/MIXED; "
+      "boundary=d\n\n"
+      "--d\nContent-Type: TEXT/PLAIN\n\n4.2.1\n"
+      "--d\nContent-Type: MULTIPART/ALTERNATIVE; boundary=e\n\n"
+      "--e\nContent-Type: TEXT/PLAIN\n\n4.2.2.1\n"
+      "--e\nContent-Type: TEXT/RICHTEXT\n\n4.2.2.2\n--e--\n--d--\n--c--\n--a--\n";
+  static char const *const leaves[] = {"1",   "2",     "3.1",     "3.2",
+                                       "4.1", "4.2.1", "4.2.2.1", "4.2.2.2"};
+  static char const *const none[] = {"3.3", "4.3", "4.2.3", "4.2.2.3", "5", "4.1.1"};
+  int fd = file_of(message, strlen(message));
+  struct message_part *root;
+  char name[60];
+  ok(message_parse_file(fd, &test_arena, &root) == 0, "RFC 3501 section 6.4.5's example");
+  for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {
+    snprintf(name, sizeof name, "RFC 3501 section 6.4.5: %s", leaves[i]);
+    is(fetch(fd, root, leaves[i]), leaves[i], name);
+  }
+  for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+    snprintf(name, sizeof name, "RFC 3501 section 6.4.5: no %s", none[i]);
+    is(fetch(fd, root, none[i]), "NIL", name);
+  }
+  is(fetch(fd, root, "3.HEADER.FIELDS Subject"), "Subject: 3\r\n\r\n",
+     "RFC 3501 section 6.4.5: 3.HEADER");
+  is(fetch(fd, root, "4.1.MIME"), "Content-Type: IMAGE/GIF\r\n\r\n",
+     "RFC 3501 section 6.4.5: 4.1.MIME");
+  is(fetch(fd, root, "4.2.HEADER.FIELDS Subject"), "Subject: 4.2\r\n\r\n",
+     "RFC 3501 section 6.4.5: 4.2.HEADER");
+  ok(!strncmp(fetch(fd, root, "4.2.TEXT"), "--d\r\n", 5), "RFC 3501 section 6.4.5: 4.2.TEXT");
+  close(fd);
+}
+
 static void test_example(void) {
   int fd = file_of(example, strlen(example));
   struct message_part *root;
@@ -213,6 +256,7 @@ static void test_large(void) {
 
 int main(void) {
   test_example();
+  test_numbers();
   test_other_shapes();
   test_wire();
   test_large();

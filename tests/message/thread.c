@@ -260,6 +260,65 @@ static void examples(void) {
   is(threads_by(thread_by_references), "((1)(2))", "RFC 5256 section 4: ((3)(5))");
 }
 
+/* Mail that must give the answer shown, whose messages are `first` and those behind it: sent in the
+ * order shown, each the child of what it stands below, if of none of a message that is not there;
+ * a subject for each thread. */
+static void make_as_shown(char const *shown, unsigned long first, bool subjects) {
+  enum { DEEPEST = 10, LOST = 1000 };
+  static struct { uint64_t parent, sent, subject; } made[MOST];
+  uint64_t above[DEEPEST] = {0}, sent = 0, threads = 0;
+  unsigned int depth = 0;
+  for (char *at = (char *)shown; *at;) {
+    if (*at == '(') {
+      if (!depth) threads++;
+      above[depth + 1] = depth || at[1] != '(' ? above[depth] : LOST + threads;
+      depth++, at++;
+    } else if (*at >= '0' && *at <= '9') {
+      unsigned long number = strtoul(at, &at, 10), i = number - first;
+      made[i].parent = above[depth];
+      made[i].sent = ++sent;
+      made[i].subject = subjects ? threads : 0;
+      above[depth] = number;
+    } else {
+      depth -= *at++ == ')';
+    }
+  }
+  begin();
+  for (uint64_t i = 0; i < sent; i++)
+    add(first + i, REFS(made[i].parent), made[i].sent, made[i].subject, false);
+}
+
+/* Of messages numbered from 1 the numbers shown. */
+static char const *renumbered(char const *threads, unsigned long first) {
+  static char out[1000];
+  size_t n = 0;
+  for (char *at = (char *)threads; *at;)
+    if (*at >= '0' && *at <= '9')
+      n += (size_t)snprintf(out + n, sizeof out - n, "%lu", strtoul(at, &at, 10) + first - 1);
+    else
+      out[n++] = *at++;
+  out[n] = 0;
+  return out;
+}
+
+static void shown_answers(void) {
+  enum { FIRST = 166 };
+  static char const by_subject[] =
+      "(166)(167)(168)(169)(172)(170)(171)(173)(174 (175)(176)(178)(181)(180))(179)(177 (183)(182)"
+      "(188)(184)(185)(186)(187)(189))(190)(191)(192)(193)(194 195)(196 (197)(198))(199)(200 202)"
+      "(201)(203)(204)(205)(206 207)(208)";
+  static char const by_references[] =
+      "(166)(167)(168)(169)(172)((170)(179))(171)(173)((174)(175)(176)(178)(181)(180))((177)(183)"
+      "(182)(188 (184)(189))(185 186)(187))(190)(191)(192)(193)((194)(195 196))(197 198)(199)(200 "
+      "202)(201)(203)(204)(205 206 207)(208)";
+  make_as_shown(by_subject, FIRST, true);
+  is(renumbered(threads_by(thread_by_subject), FIRST), by_subject,
+     "RFC 5256 section 3: THREAD ORDEREDSUBJECT");
+  make_as_shown(by_references, FIRST, false);
+  is(renumbered(threads_by(thread_by_references), FIRST), by_references,
+     "RFC 5256 section 3: THREAD REFERENCES");
+}
+
 static void steps(void) {
   begin();
   add(0, REFS(7), 1, 0, false);
@@ -447,6 +506,7 @@ static void hostile_mail(void) {
 
 int main(void) {
   examples();
+  shown_answers();
   steps();
   refs();
   random_mail();
