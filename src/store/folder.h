@@ -115,6 +115,11 @@ bool view_committed(struct view const *, uint64_t batch);
  * not for the client to be told.  False: it makes no sense. */
 bool view_apply(struct view *, unsigned int type, char const *content, size_t size, uint64_t offset,
                 bool quiet);
+/* An entry, found in the journal at `offset` outside of any valid record: taken if its message
+ * comes next, so that none of `known`, what valid records tell, is passed over or made another.
+ * Gives its size; 0: there is none. */
+size_t view_salvage(struct view *, struct view const *known, char const *data, size_t size,
+                    uint64_t offset);
 /* Drops messages that are gone, with indexes from `from` to before `to`, and tells of each (dropped
  * may be null) its index after those dropped before.  Gives their number. */
 uint32_t view_drop(struct view *, uint32_t from, uint32_t to,
@@ -269,8 +274,10 @@ enum journal_end { END_CLEAN, END_BAD, END_CONTINUED, END_SHORT, END_ERROR };
 enum journal_end journal_read(struct journal *, struct view *, bool quiet);
 /* Only those before `limit`. */
 enum journal_end journal_read_to(struct journal *, struct view *, bool quiet, uint64_t limit);
-/* Looks behind a bad record for a valid one: its offset, 0 if there is none. */
-uint64_t journal_resume(struct journal const *);
+/* Behind a bad record: applies every valid one that follows.  False: there is none.  With `known`,
+ * what all valid records tell: also good entries of bad records (view_salvage), at last up to
+ * `end`, where the journal is known to have ended once. */
+bool journal_read_on(struct journal *, struct view *, struct view const *known, uint64_t end);
 /* Writes records at the verified end, syncs if asked to, and applies them to the view.  -1: nothing
  * was written; -2: it was written, but not synced. */
 int journal_append(struct journal *, struct records *, bool sync, struct view *, bool quiet);

@@ -71,14 +71,8 @@ static int compare_all(int dir, struct view const *v, struct inspection *out) {
 /* As recovery would see it. */
 static enum journal_health judge(struct folder *f) {
   enum journal_end end = journal_read(&f->journal, &f->view, true);
-  bool damaged = false;
   f->journal.bad = end == END_BAD;
-  if (end == END_BAD)
-    for (uint64_t at; (at = journal_resume(&f->journal)); damaged = true) {
-      f->journal.end = at;
-      journal_read(&f->journal, &f->view, true);
-    }
-  if (damaged) return HEALTH_DAMAGED;
+  if (f->journal.bad && journal_read_on(&f->journal, &f->view, 0, 0)) return HEALTH_DAMAGED;
   if (f->journal.moved) return HEALTH_COPIED;
   if (f->journal.bad) return HEALTH_TORN;
   /* Neither of these, so it has been cut short. */

@@ -182,7 +182,8 @@ enum journal_end journal_read_to(struct journal *j, struct view *v, bool quiet, 
   return end;
 }
 
-uint64_t journal_resume(struct journal const *j) {
+/* Looks behind a bad record for a valid one: its offset, 0 if there is none. */
+static uint64_t resume(struct journal const *j) {
   struct window w;
   struct record_header h;
   uint64_t found = 0;
@@ -191,6 +192,32 @@ uint64_t journal_resume(struct journal const *j) {
     if (valid_record(&w, j->generation, at, &h)) found = at;
   free(w.data);
   return found;
+}
+
+static void salvage(struct journal const *j, uint64_t limit, struct view *v,
+                    struct view const *known) {
+  struct window w;
+  if (window_open(&w, j) < 0) return;
+  if (limit > w.file_size) limit = w.file_size;
+  for (uint64_t at = j->end; at < limit;) {
+    size_t size = limit - at < ENTRY_SIZE_MAX ? (size_t)(limit - at) : ENTRY_SIZE_MAX;
+    char const *p = window_at(&w, at, size);
+    if (!p) break;
+    size_t taken = view_salvage(v, known, p, size, at);
+    at += taken ? taken : 8;
+  }
+  free(w.data);
+}
+
+bool journal_read_on(struct journal *j, struct view *v, struct view const *known, uint64_t end) {
+  bool more = false;
+  for (uint64_t at; (at = resume(j)); more = true) {
+    if (known) salvage(j, at, v, known);
+    j->end = at;
+    journal_read(j, v, true);
+  }
+  if (known) salvage(j, end, v, known);
+  return more;
 }
 
 /* ---- writing ---- */

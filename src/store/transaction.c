@@ -23,11 +23,16 @@ static void put_mark(struct folder *f) {
   if (pwrite(f->lock, &m, sizeof m, 0) < 0) log_failure("write", f->path, 0);
 }
 
-static bool shorter_than_mark(struct folder const *f) {
+/* 0: there is none of this journal. */
+static uint64_t marked_end(struct folder const *f, struct journal const *j) {
   struct mark m;
-  if (pread(f->lock, &m, sizeof m, 0) != (ssize_t)sizeof m) return false;
-  if (m.checksum != store_hash(3, &m, offsetof(struct mark, checksum))) return false;
-  return m.generation == f->journal.generation && m.end > f->journal.end;
+  if (pread(f->lock, &m, sizeof m, 0) != (ssize_t)sizeof m) return 0;
+  if (m.checksum != store_hash(3, &m, offsetof(struct mark, checksum))) return 0;
+  return m.generation == j->generation ? m.end : 0;
+}
+
+static bool shorter_than_mark(struct folder const *f) {
+  return marked_end(f, &f->journal) > f->journal.end;
 }
 
 /* ---- loading a journal in place of the one we had ---- */
@@ -98,15 +103,28 @@ static enum store_error install(struct folder *f, struct view *fresh) {
   return STORE_OK;
 }
 
-/* Damage is judged by all of the journal. */
-static enum journal_end read_from_start(struct journal *j, struct view *v) {
-  uint32_t uidvalidity = v->uidvalidity;
-  view_free(v);
+static void empty_view(struct view *v, struct journal const *j, uint32_t uidvalidity) {
   view_init(v);
   v->uidvalidity = uidvalidity;
   v->generation = j->generation;
+}
+
+static enum journal_end read_from_start(struct journal *j, struct view *v) {
   j->end = JOURNAL_HEADER;
   return journal_read(j, v, true);
+}
+
+/* Under the lock, behind a record that is not valid: reads what is.  False: that was a torn tail.
+ */
+static bool read_damaged(struct folder const *f, struct journal *j, struct view *v) {
+  uint64_t end = marked_end(f, j);
+  if (!journal_read_on(j, v, 0, 0) && end <= j->end) return false;
+  struct view known = *v;
+  empty_view(v, j, known.uidvalidity);
+  read_from_start(j, v);
+  journal_read_on(j, v, &known, end);
+  view_free(&known);
+  return true;
 }
 
 /* Loads area/journal, from the index on where there is one.  Under the lock, what is wrong with it
@@ -127,27 +145,24 @@ static enum store_error reload(struct folder *f, bool locked) {
     if (taken) return reload(f, true);
     return folder_begin_anew(f, state == JOURNAL_INVALID ? "its header is damaged" : 0);
   }
-  view_init(&fresh);
-  fresh.uidvalidity = uidvalidity;
-  fresh.generation = j.generation;
+  empty_view(&fresh, &j, uidvalidity);
   /* If this session cannot go on with what all of the journal says, the next one must see it. */
   if (locked && f->journal.damaged) index_drop(f, "the journal it was made from is damaged");
   bool indexed = !j.moved && !f->journal.damaged && index_load(f, &j, &fresh);
   enum journal_end end = journal_read(&j, &fresh, true);
-  if (locked && indexed && end == END_BAD) end = read_from_start(&j, &fresh);
+  if (locked && indexed && end == END_BAD) { /* damage is judged by all of the journal */
+    view_free(&fresh);
+    empty_view(&fresh, &j, uidvalidity);
+    end = read_from_start(&j, &fresh);
+  }
   if (end == END_ERROR) {
     enum store_error e = folder_failure(f, "read", AREA "/journal");
     view_free(&fresh);
     journal_close(&j);
     return e;
   }
-  bool damaged = false;
   j.bad = end == END_BAD;
-  if (locked && end == END_BAD)
-    for (uint64_t at; (at = journal_resume(&j)); damaged = true) {
-      j.end = at;
-      journal_read(&j, &fresh, true);
-    }
+  bool damaged = locked && j.bad && read_damaged(f, &j, &fresh);
   enum store_error e = install(f, &fresh);
   if (e) {
     journal_close(&j);

@@ -441,6 +441,20 @@ static bool apply_entry(struct applying *a) {
   return true;
 }
 
+size_t view_salvage(struct view *v, struct view const *known, char const *data, size_t size,
+                    uint64_t offset) {
+  struct applying a = {v, {data, data + size, false}, data, offset, true};
+  struct entry e;
+  uint16_t ids[KEYWORDS_MAX];
+  unsigned int nids;
+  size_t taken = entry_parse(data, size, &e, ids, &nids);
+  if (!taken) return 0;
+  uint32_t lowest = v->n ? view_at(v, v->n - 1)->uid + 1 : 1, next = view_find(known, lowest);
+  if (e.uid >= lowest && (next == known->n || e.uid < view_at(known, next)->uid))
+    apply_one_entry(&a, &e, offset, take_set(&a, ids, nids));
+  return taken;
+}
+
 /* A changed standard flag is a rename to the joined name in cur/. */
 static void set_flags(struct message *m, unsigned int flags) {
   if ((m->bits & FLAG_STANDARD) == flags) return;

@@ -418,8 +418,9 @@ static void check_journal(void) {
   must(!change_flags(f, 1, 1, FLAGS_ADD, FLAG_FLAGGED, 0), "store");
   sync_and_hear(f, true);
   is_uint(folder_count(f), MESSAGES, "the next change repairs the folder");
-  ok(folder_uid(f, 400) != uid && folder_uid(f, MESSAGES) > uidnext + 1000000,
-     "messages of the damaged record have new UIDs");
+  ok(folder_uid(f, 399) == uid - 1 && folder_uid(f, 400) == uid + 1 &&
+         folder_uid(f, MESSAGES - 1) < uidnext && folder_uid(f, MESSAGES) > uidnext + 1000000,
+     "the message of the damaged entry has a new UID, and no other");
   ok(shows(f, plain_picture()), "and it is shown what the journal says");
   folder_close(f);
   store_close(s);

@@ -145,6 +145,75 @@ static void damage_in_the_middle(void) {
   forget();
 }
 
+/* Of the messages of an ENTRY that is damaged at this place, how many keep their UIDs.  -1: the
+ * keyword of the first is lost, which a later record told. */
+static int kept_after(off_t at) {
+  int kept = 0;
+  journal[at] ^= 1;
+  restore(journal_size);
+  journal[at] ^= 1;
+  if (!sound("flipped", (size_t)at)) return 0;
+  struct store *s = open_store();
+  struct folder *f = select_folder(s, "");
+  for (uint32_t i = 1; i <= folder_count(f); i++)
+    kept += folder_uidvalidity(f) == validity && folder_uid(f, i) < UIDS + 3;
+  if (folder_uid(f, 1) == 1 && strcmp(flags_of(f, 1), "S $one") != 0) kept = -1;
+  folder_close(f);
+  store_close(s);
+  return kept;
+}
+
+/* Where the entry of a message begins in the journal. */
+static off_t entry_at(uint32_t seq) {
+  struct store *s = open_store();
+  struct folder *f = select_folder(s, "");
+  off_t at = (off_t)view_at(&f->view, seq - 1)->entry * 8;
+  folder_close(f);
+  store_close(s);
+  return at;
+}
+
+/* UIDs 1 to 5, of which 2 is gone, are of one record; 6 is of another. */
+static void one_entry(void) {
+  build();
+  save();
+  off_t first = entry_at(1), third = entry_at(2), fourth = entry_at(3);
+  int all = 0, others = 0;
+  for (off_t at = first - 32; at < first; at++) all += kept_after(at) == 5;
+  is_uint((uint64_t)all, 32,
+          "an ENTRY whose beginning is damaged: its entries are taken one by one");
+  for (off_t at = third; at < fourth; at++) others += kept_after(at) == 4;
+  is_uint((uint64_t)others, (uint64_t)(fourth - third), "an entry damaged: the others are");
+  forget();
+}
+
+/* The last record, after which only the mark tells that it was there. */
+static void last_entry(void) {
+  build();
+  struct store *s = open_store();
+  is_uint(append_messages(s, "", "m", 3, 0), 7, "three messages more");
+  store_close(s);
+  off_t at = entry_at(7); /* the second */
+  save();
+  is_uint(journal_size - (size_t)at < 300, true, "their record is the last");
+  restore(journal_size);
+  struct folder *f = (s = open_store(), select_folder(s, ""));
+  is_uint(folder_uid(f, 8), 9, "undamaged they have UIDs 7 to 9");
+  folder_close(f);
+  store_close(s);
+  journal[at + 16] ^= 1;
+  restore(journal_size);
+  journal[at + 16] ^= 1;
+  f = (s = open_store(), select_folder(s, ""));
+  is_uint(folder_count(f), 8, "the last record damaged: all messages");
+  is_uint(folder_uid(f, 6), 7, "the first keeps its UID");
+  is_uint(folder_uid(f, 7), 9, "so does the third");
+  ok(folder_uid(f, 8) > UID_JUMP, "the damaged one has a new one");
+  folder_close(f);
+  store_close(s);
+  forget();
+}
+
 static void lost(void) {
   build();
   must(!unlink(path_of("", "chainmail/journal")), "unlink");
@@ -278,6 +347,10 @@ int main(void) {
   debris();
   forget();
   damage_in_the_middle();
+  dup2(null, 2);
+  one_entry();
+  dup2(err, 2);
+  last_entry();
   lost();
   copied();
   another_boot();
