@@ -45,6 +45,12 @@ static int try_open(struct folder *f, struct message const *m, int *fd, enum sto
   return -1;
 }
 
+static int open_any(struct folder *f, struct message const *m, int *fd, enum store_error *e) {
+  if (!(m->bits & BIT_GONE)) return try_open(f, m, fd, e);
+  *e = sessions_open_aside(f, m, fd);
+  return *e ? -1 : 1;
+}
+
 enum { TRIES = 3 }; /* a stranger would have to rename it that often while we look */
 
 enum store_error folder_message(struct folder *f, uint32_t seq, int *fd) {
@@ -54,12 +60,12 @@ enum store_error folder_message(struct folder *f, uint32_t seq, int *fd) {
     /* The index is good throughout: only folder_sync drops messages. */
     struct message const *m = view_at(&f->view, seq - 1);
     *fd = -1;
+    int r = open_any(f, m, fd, &e);
+    if (r > 0 && m->uid == uid) return STORE_OK;
+    if (r > 0) close(*fd);
+    *fd = -1;
     /* Made again meanwhile: the client may have been told the UID that was wrong. */
     if (m->uid != uid) return STORE_UNAVAILABLE;
-    if (m->bits & BIT_GONE) return sessions_open_aside(f, m, fd);
-    int r = try_open(f, m, fd, &e);
-    if (r > 0) return STORE_OK;
-    *fd = -1;
     if (r < 0) return e;
     f->rescan = true;
     if ((e = folder_refresh(f, false))) return e;

@@ -103,8 +103,6 @@ static void check_use(void) {
   ok(index_size() > 0, "a large folder gets an index");
   struct store *s = open_store();
   struct folder *f = select_folder(s, "");
-  printf("# map %p unchecked %u n %u indexed %lu end %lu\n", (void *)f->view.map,
-         f->view.map ? f->view.map->unchecked : 0, f->view.n, f->indexed, f->journal.end);
   ok(f->view.map && f->view.map->unchecked, "the next session maps it and has not read all of it");
   ok(shows(f, plain_picture()), "and shows what the journal says");
   ok(f->view.map && !f->view.map->unchecked, "of which every block has been verified");
@@ -255,6 +253,27 @@ static void check_late(size_t field) {
   ok(shows(f, plain_picture()) && folder_count(f) == MESSAGES, "and the journal is");
   int fd;
   ok(!folder_message(f, 101, &fd) && !close(fd), "and the message can be read");
+  folder_close(f);
+  store_close(s);
+}
+
+/* The file is cut short so that of one message, which is in two pages, the page with its UID is
+ * there, with zeros, and the other is not. */
+static void check_cut_between(void) {
+  make_indexed();
+  struct store *s = open_store();
+  struct folder *f = select_folder(s, "");
+  uint32_t const index = 170, uid = folder_uid(f, index + 1);
+  int fd = -1;
+  char *before = picture(f); /* all is verified */
+  must(!truncate(path_of("", "chainmail/index"), message_at(index) - 2000), "truncate");
+  bool wrong = folder_uid(f, index + 1) != uid;
+  ok(folder_message(f, index + 1, &fd) == (wrong ? STORE_UNAVAILABLE : STORE_OK),
+     "who was told a wrong UID does not get the message");
+  if (fd >= 0) close(fd);
+  ok(folder_uid(f, index + 1) == uid && !folder_message(f, index + 1, &fd) && !close(fd),
+     "but then it has its own");
+  ok(shows(f, before), "as all have");
   folder_close(f);
   store_close(s);
 }
@@ -512,6 +531,7 @@ int main(void) {
   check_last_page();
   check_late(offsetof(struct message, inode));
   check_late(offsetof(struct message, hash));
+  check_cut_between();
   check_entry();
   check_entry_in_scan();
   check_own();
