@@ -1,9 +1,12 @@
 /* Random damage to a large folder: bytes, blocks, cuts, blocks that change places, in its journal,
- * index and cache, before a session begins and under one.  No crash, never another message under a
- * UID, every mail there and as it was, a line of the log where something was repaired.  STEPS= and
- * SEED= in the environment make it longer or repeat a run; FIRST= goes on from that step. */
+ * index, cache, an order and links, before a session begins and under one.  No crash, never another
+ * message under a UID, every answer right, every mail there and as it was, a line of the log where
+ * something was repaired.  STEPS= and SEED= in the environment make it longer or repeat a run;
+ * FIRST= goes on from that step. */
 #define _GNU_SOURCE /* the prototype of clock_gettime */
+#include "answers.h"
 #include "saved-file.h"
+#include "message/thread.h"
 #include "store/folder.h"
 
 #include <sys/syscall.h>
@@ -53,7 +56,8 @@ static int number_of_uid(uint32_t uid) {
 }
 
 static bool is_ours(char const *name) {
-  return !strcmp(name, "journal") || !strcmp(name, "index") || !strncmp(name, "cache", 5);
+  return !strcmp(name, "journal") || !strcmp(name, "index") || !strncmp(name, "cache", 5) ||
+         !strncmp(name, "sort", 4);
 }
 
 static char const *path_in_area(char const *name) {
@@ -76,13 +80,54 @@ static void remember(void) {
   closedir(d);
 }
 
+static char const *text_of(int number) {
+  static char text[200];
+  snprintf(text, sizeof text,
+           "Subject: number %d\nMessage-ID: <%d@x>\nReferences: <of-%d@x>\n\nbody %d\n", number,
+           number, number, number);
+  return text;
+}
+
+/* Of all messages. */
+static uint32_t seqs[MESSAGES];
+static uint64_t ranks[MESSAGES];
+static struct message_links links[MESSAGES];
+static struct {
+  uint64_t id, reference;
+} links_of[MESSAGES + 1]; /* by number, as they were at first */
+
+static bool never(void *context) {
+  (void)context;
+  return false;
+}
+
+static enum store_error ask_orders(struct folder *f, struct arena *arena) {
+  struct folder_patience const patience = {never, 0};
+  uint32_t n = folder_count(f);
+  must(n <= MESSAGES, "no more messages than ever");
+  for (uint32_t i = 0; i < n; i++) seqs[i] = i + 1;
+  enum store_error e = folder_sort_values(f, SORT_SUBJECT, seqs, n, &patience, ranks);
+  return e ? e : folder_links(f, seqs, n, &patience, arena, links);
+}
+
+static void learn_links(struct folder *f) {
+  struct arena arena = {0};
+  must(!ask_orders(f, &arena), "the orders");
+  for (uint32_t i = 0; i < folder_count(f); i++) {
+    int number = number_of_uid(folder_uid(f, i + 1));
+    must(links[i].id && links[i].nreferences == 1, "links");
+    links_of[number].id = links[i].id;
+    links_of[number].reference = *links[i].references;
+  }
+  arena_release(&arena);
+}
+
 static void prepare(void) {
   make_maildir();
   for (int i = 1; i <= MESSAGES; i++) {
-    char name[60], text[60];
+    char name[60];
     snprintf(name, sizeof name, "cur/%d.x.h:2,S", 1000000 + i);
-    snprintf(text, sizeof text, "Subject: number %d\n\nx\n", i);
-    deliver("", name, text);
+    deliver("", name, text_of(i));
   }
   let_settle();
   struct store *s = open_store();
@@ -92,12 +137,9 @@ static void prepare(void) {
            !folder_expunge(f, 0) && !folder_sync(f, true, 0) &&
            folder_count(f) == MESSAGES - EXPUNGED,
        "the scene");
-  struct arena arena = {0};
-  for (uint32_t seq = 1; seq <= folder_count(f); seq++) {
-    struct facts facts;
-    must(!folder_facts(f, seq, 15, &arena, &facts), "facts");
-  }
-  arena_release(&arena);
+  for (uint32_t seq = 1; seq <= folder_count(f); seq++)
+    must(answers_fit(f, seq, content_of(f, seq)), "the answers");
+  learn_links(f);
   f->indexed = 0; /* the index is to be of the present */
   folder_close(f);
   f = select_folder(s, "");
@@ -209,45 +251,56 @@ static bool is_known(struct folder const *f, uint32_t uid) {
 }
 
 static bool check_content(struct folder *f, uint32_t seq, unsigned int *readable) {
-  char want[60];
   uint32_t uid = folder_uid(f, seq);
   char const *text = content_of(f, seq);
-  if (strncmp(text, "Subject: number ", 16) != 0) return true; /* NO */
+  if (number_of(text) < 0) return true; /* NO */
   ++*readable;
-  snprintf(want, sizeof want, "Subject: number %d\n\nx\n", number_of_uid(uid));
-  return !is_known(f, uid) || !strcmp(text, want) || wrong("content", uid, text);
+  return !is_known(f, uid) || !strcmp(text, text_of(number_of_uid(uid))) ||
+         wrong("content", uid, text);
 }
 
-/* What the cache says is what the message says, whatever its UID. */
-static bool check_facts(struct folder *f, uint32_t seq) {
-  static char const *const names[] = {"Subject"};
-  struct arena arena = {0};
-  struct facts facts;
-  struct field_choice choice;
-  struct field_lines lines;
-  char text[60], want[60];
-  snprintf(text, sizeof text, "%.59s", content_of(f, seq));
-  if (strncmp(text, "Subject: number ", 16) != 0) return true;
-  bool good = true;
+/* What is said of it is what the message says, whatever its UID. */
+static bool check_answers(struct folder *f, uint32_t seq) {
+  char text[200];
+  snprintf(text, sizeof text, "%.199s", content_of(f, seq));
+  if (number_of(text) < 0) return true;
+  if (!answers_fit(f, seq, text)) return false;
   uint32_t uid = folder_uid(f, seq);
-  if (!folder_facts(f, seq, 15, &arena, &facts)) {
-    snprintf(want, sizeof want, "\"number %d\"", atoi(text + 16));
-    if (facts.size != strlen(text) + 3) good = wrong("size", uid, text);
-    if (facts.envelope_size > 200 ||
-        !memmem(facts.envelope, facts.envelope_size, want, strlen(want)))
-      good = wrong("envelope", uid, text);
-  }
-  field_choice_init(&choice, names, 1);
-  snprintf(want, sizeof want, "Subject: number %d\r\n\r\n", atoi(text + 16));
-  if (!folder_fields(f, seq, &choice, &arena, &lines) &&
-      (lines.size != strlen(want) || memcmp(lines.data, want, lines.size) != 0))
-    good = wrong("fields", uid, text);
-  arena_release(&arena);
   int work = folder_keyword_find(f, "$Work");
   /* A session verifies a block of the index once; what is changed in it later it may show. */
-  if (!under_session && work >= 0 && is_known(f, uid) && uid > WORK &&
-      folder_has_keyword(f, seq, (unsigned int)work))
-    good = wrong("keyword", uid, text);
+  return under_session || work < 0 || !is_known(f, uid) || uid <= WORK ||
+         !folder_has_keyword(f, seq, (unsigned int)work) || wrong("keyword", uid, text);
+}
+
+static int sign(int n) {
+  return (n > 0) - (n < 0);
+}
+
+/* Of two messages that can be read. */
+static bool check_pair(struct folder *f, uint32_t a, uint32_t b) {
+  char texts[2][200];
+  snprintf(texts[0], sizeof texts[0], "%.199s", content_of(f, a));
+  snprintf(texts[1], sizeof texts[1], "%.199s", content_of(f, b));
+  int number = number_of(texts[0]);
+  if (number < 0 || number_of(texts[1]) < 0 || folder_is_expunged(f, a) || folder_is_expunged(f, b))
+    return true;
+  texts[0][strcspn(texts[0], "\n")] = texts[1][strcspn(texts[1], "\n")] = 0;
+  uint64_t x = ranks[a - 1], y = ranks[b - 1];
+  if ((x > y) - (x < y) != sign(strcmp(texts[0], texts[1])))
+    return wrong("order beside the next", folder_uid(f, a), texts[0]);
+  struct message_links const *l = &links[a - 1];
+  return (l->id == links_of[number].id && l->nreferences == 1 &&
+          *l->references == links_of[number].reference) ||
+         wrong("links", folder_uid(f, a), texts[0]);
+}
+
+static bool check_orders(struct folder *f) {
+  struct arena arena = {0};
+  bool good = true;
+  if (folder_count(f) && !ask_orders(f, &arena))
+    for (unsigned int i = 0; good && i < SAMPLE; i++)
+      good = check_pair(f, 1 + dice(folder_count(f)), 1 + dice(folder_count(f)));
+  arena_release(&arena);
   return good;
 }
 
@@ -255,9 +308,9 @@ static bool check_some(struct folder *f) {
   unsigned int readable = 0;
   for (unsigned int i = 0; i < SAMPLE && folder_count(f); i++) {
     uint32_t seq = 1 + dice(folder_count(f));
-    if (!check_content(f, seq, &readable) || !check_facts(f, seq)) return false;
+    if (!check_content(f, seq, &readable) || !check_answers(f, seq)) return false;
   }
-  return true;
+  return check_orders(f);
 }
 
 enum { GOOD, BAD, ENDED };
