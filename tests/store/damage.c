@@ -4,16 +4,15 @@
  * something was repaired.  STEPS= and SEED= in the environment make it longer or repeat a run;
  * FIRST= goes on from that step. */
 #define _GNU_SOURCE /* the prototype of clock_gettime */
-#include "answers.h"
+#include "orders.h"
 #include "saved-file.h"
-#include "message/thread.h"
 #include "store/folder.h"
 
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 enum {
-  MESSAGES = 5000,
+  MESSAGES = ORDERED_MAX,
   EXPUNGED = 100, /* from UID 2001 on: UIDs are not sequence numbers */
   WORK = 1000,    /* the first ones have a keyword */
   STEPS_DEFAULT = 40,
@@ -80,54 +79,12 @@ static void remember(void) {
   closedir(d);
 }
 
-static char const *text_of(int number) {
-  static char text[200];
-  snprintf(text, sizeof text,
-           "Subject: number %d\nMessage-ID: <%d@x>\nReferences: <of-%d@x>\n\nbody %d\n", number,
-           number, number, number);
-  return text;
-}
-
-/* Of all messages. */
-static uint32_t seqs[MESSAGES];
-static uint64_t ranks[MESSAGES];
-static struct message_links links[MESSAGES];
-static struct {
-  uint64_t id, reference;
-} links_of[MESSAGES + 1]; /* by number, as they were at first */
-
-static bool never(void *context) {
-  (void)context;
-  return false;
-}
-
-static enum store_error ask_orders(struct folder *f, struct arena *arena) {
-  struct folder_patience const patience = {never, 0};
-  uint32_t n = folder_count(f);
-  must(n <= MESSAGES, "no more messages than ever");
-  for (uint32_t i = 0; i < n; i++) seqs[i] = i + 1;
-  enum store_error e = folder_sort_values(f, SORT_SUBJECT, seqs, n, &patience, ranks);
-  return e ? e : folder_links(f, seqs, n, &patience, arena, links);
-}
-
-static void learn_links(struct folder *f) {
-  struct arena arena = {0};
-  must(!ask_orders(f, &arena), "the orders");
-  for (uint32_t i = 0; i < folder_count(f); i++) {
-    int number = number_of_uid(folder_uid(f, i + 1));
-    must(links[i].id && links[i].nreferences == 1, "links");
-    links_of[number].id = links[i].id;
-    links_of[number].reference = *links[i].references;
-  }
-  arena_release(&arena);
-}
-
 static void prepare(void) {
   make_maildir();
   for (int i = 1; i <= MESSAGES; i++) {
     char name[60];
     snprintf(name, sizeof name, "cur/%d.x.h:2,S", 1000000 + i);
-    deliver("", name, text_of(i));
+    deliver("", name, ordered_text(i));
   }
   let_settle();
   struct store *s = open_store();
@@ -255,7 +212,7 @@ static bool check_content(struct folder *f, uint32_t seq, unsigned int *readable
   char const *text = content_of(f, seq);
   if (number_of(text) < 0) return true; /* NO */
   ++*readable;
-  return !is_known(f, uid) || !strcmp(text, text_of(number_of_uid(uid))) ||
+  return !is_known(f, uid) || !strcmp(text, ordered_text(number_of_uid(uid))) ||
          wrong("content", uid, text);
 }
 
@@ -272,35 +229,11 @@ static bool check_answers(struct folder *f, uint32_t seq) {
          !folder_has_keyword(f, seq, (unsigned int)work) || wrong("keyword", uid, text);
 }
 
-static int sign(int n) {
-  return (n > 0) - (n < 0);
-}
-
-/* Of two messages that can be read. */
-static bool check_pair(struct folder *f, uint32_t a, uint32_t b) {
-  char texts[2][200];
-  snprintf(texts[0], sizeof texts[0], "%.199s", content_of(f, a));
-  snprintf(texts[1], sizeof texts[1], "%.199s", content_of(f, b));
-  int number = number_of(texts[0]);
-  if (number < 0 || number_of(texts[1]) < 0 || folder_is_expunged(f, a) || folder_is_expunged(f, b))
-    return true;
-  texts[0][strcspn(texts[0], "\n")] = texts[1][strcspn(texts[1], "\n")] = 0;
-  uint64_t x = ranks[a - 1], y = ranks[b - 1];
-  if ((x > y) - (x < y) != sign(strcmp(texts[0], texts[1])))
-    return wrong("order beside the next", folder_uid(f, a), texts[0]);
-  struct message_links const *l = &links[a - 1];
-  return (l->id == links_of[number].id && l->nreferences == 1 &&
-          *l->references == links_of[number].reference) ||
-         wrong("links", folder_uid(f, a), texts[0]);
-}
-
 static bool check_orders(struct folder *f) {
-  struct arena arena = {0};
+  struct orders const *o = ask_orders(f);
   bool good = true;
-  if (folder_count(f) && !ask_orders(f, &arena))
-    for (unsigned int i = 0; good && i < SAMPLE; i++)
-      good = check_pair(f, 1 + dice(folder_count(f)), 1 + dice(folder_count(f)));
-  arena_release(&arena);
+  for (unsigned int i = 0; o && good && folder_count(f) && i < SAMPLE; i++)
+    good = orders_fit(f, o, 1 + dice(folder_count(f)), 1 + dice(folder_count(f)));
   return good;
 }
 
