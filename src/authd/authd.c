@@ -30,8 +30,7 @@ static void add_source(struct settings *s, char const *word) {
 static void read_sources(struct settings *s) {
   char const *list = getenv("authmodulelist");
   char *copy = strdup(list ? list : ""), *next = copy;
-  if (!copy)
-    log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit", (char *)0);
+  if (!copy) log_die_memory();
   for (char *word; (word = strtok_r(next, " \t", &next));) add_source(s, word);
   free(copy);
   if (!s->sources_count) die_list(list, "no source");

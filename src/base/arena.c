@@ -21,21 +21,16 @@ struct arena_block {
   alignas(max_align_t) char data[];
 };
 
-static noreturn void die_nomem(void) {
-  log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-          (char *)0);
-}
-
 static char *add_block(struct arena *a, size_t room) {
   struct arena_block *b = malloc(sizeof *b + room);
-  if (!b) die_nomem();
+  if (!b) log_die_memory();
   b->previous = a->blocks;
   a->blocks = b;
   return b->data;
 }
 
 void *arena_alloc(struct arena *a, size_t size) {
-  if (size > SIZE_MAX / 2) die_nomem();
+  if (size > SIZE_MAX / 2) log_die_memory();
   if (SEPARATE && !a->next) return add_block(a, size);
   size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
   if (size > a->left || !a->next) { /* no bytes have an address, too */
@@ -64,7 +59,7 @@ void *arena_grow(struct arena *a, void *array, size_t *capacity, size_t want, si
   if (want <= *capacity) return array;
   size_t grown = *capacity ? *capacity * 2 : 8;
   if (grown < want) grown = want;
-  if (grown > SIZE_MAX / 2 / size) die_nomem();
+  if (grown > SIZE_MAX / 2 / size) log_die_memory();
   void *p = arena_alloc(a, grown * size);
   if (*capacity) memcpy(p, array, *capacity * size);
   *capacity = grown;

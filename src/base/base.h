@@ -59,6 +59,8 @@ void log_failure(char const *attempt, char const *path, char const *remedy);
 noreturn void log_die(int code, char const *event, ...) __attribute__((sentinel));
 /* log_failure, then _exit(code). */
 noreturn void log_die_failure(int code, char const *attempt, char const *path, char const *remedy);
+/* Out of memory. */
+noreturn void log_die_memory(void);
 /* Decimal digits of n in buf, for log values; returns buf. */
 char const *log_number(char buf[21], uint64_t n);
 

@@ -129,3 +129,8 @@ noreturn void log_die_failure(int code, char const *attempt, char const *path, c
   log_failure(attempt, path, remedy);
   _exit(code);
 }
+
+noreturn void log_die_memory(void) {
+  log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
+          (char *)0);
+}

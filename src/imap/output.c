@@ -47,9 +47,7 @@ char *imap_room(struct imap_output *out, size_t n) {
   if (n > IMAP_OUTPUT_SIZE - out->size) imap_flush(out);
   if (!out->buf) {
     out->buf = malloc(IMAP_OUTPUT_SIZE);
-    if (!out->buf)
-      log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-              (char *)0);
+    if (!out->buf) log_die_memory();
   }
   return out->buf + out->size;
 }

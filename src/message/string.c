@@ -14,8 +14,7 @@ enum { FIRST_SIZE = 2048 };
 char *sa_room(stralloc *out, size_t size) {
   if (!(out->s || size > FIRST_SIZE ? stralloc_readyplus(out, size)
                                     : stralloc_ready(out, FIRST_SIZE)))
-    log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-            (char *)0);
+    log_die_memory();
   return out->s + out->len;
 }
 

@@ -40,11 +40,6 @@ struct append {
   char buffer[BUFFER];
 };
 
-static noreturn void die_nomem(void) {
-  log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-          (char *)0);
-}
-
 enum store_error append_begin(struct store *s, char const *name, struct append **out) {
   struct folder *f;
   *out = 0;
@@ -54,7 +49,7 @@ enum store_error append_begin(struct store *s, char const *name, struct append *
   int tmp = openat(f->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (tmp < 0) return folder_failure(f, "open", "tmp");
   struct append *a = calloc(1, sizeof *a);
-  if (!a || !(a->name = strdup(name))) die_nomem();
+  if (!a || !(a->name = strdup(name))) log_die_memory();
   a->store = s;
   a->device = f->device;
   a->inode = f->inode;
@@ -88,7 +83,7 @@ static enum store_error begin_message(struct append *a) {
   if (a->n == a->room) {
     a->room = a->room ? a->room * 2 : 4;
     a->messages = realloc(a->messages, a->room * sizeof *a->messages);
-    if (!a->messages) die_nomem();
+    if (!a->messages) log_die_memory();
   }
   struct appended *m = &a->messages[a->n];
   *m = (struct appended){0};
@@ -178,9 +173,9 @@ enum store_error append_message(struct append *a, unsigned int flags, char const
   struct appended *m = &a->messages[a->n - 1];
   m->flags = flags & FLAG_STANDARD;
   m->keywords = calloc(nkeywords + 1, sizeof *m->keywords);
-  if (!m->keywords) die_nomem();
+  if (!m->keywords) log_die_memory();
   for (; m->nkeywords < nkeywords; m->nkeywords++)
-    if (!(m->keywords[m->nkeywords] = strdup(keywords[m->nkeywords]))) die_nomem();
+    if (!(m->keywords[m->nkeywords] = strdup(keywords[m->nkeywords]))) log_die_memory();
   enum store_error e = finish_file(a, m, date);
   if (close(a->fd) < 0 && !e) e = failed(a, "close a file in");
   a->fd = -1;
@@ -231,7 +226,7 @@ static enum store_error commit(struct append *a, uint32_t *uidvalidity, struct s
   if (e) return e;
   if (f->device != a->device || f->inode != a->inode) return STORE_NONEXISTENT;
   struct arrival *arrivals = calloc(a->n + 1, sizeof *arrivals);
-  if (!arrivals) die_nomem();
+  if (!arrivals) log_die_memory();
   if (!(e = folder_lock(f))) {
     *uidvalidity = f->view.uidvalidity;
     /* Deleted before we had the lock: what is put there now would be lost. */

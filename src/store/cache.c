@@ -243,9 +243,7 @@ void cache_refresh(struct folder *f, struct cache *c) {
 
 static struct cache *new_cache(struct folder const *f) {
   struct cache *c = calloc(1, sizeof *c);
-  if (!c)
-    log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-            (char *)0);
+  if (!c) log_die_memory();
   c->directory.fd = -1;
   for (size_t i = 0; i < CACHE_COLUMNS; i++) c->columns[i].fd = -1;
   c->unwritable = f->frozen;

@@ -43,8 +43,7 @@ static uint32_t put_value(struct folder const *f, struct cache_pending *p, uint3
   uint32_t at = PENDING_BASE + (uint32_t)(out->len / 8);
   if (!stralloc_ready(out, FIRST_ROOM) || !stralloc_catb(out, (char const *)&r, sizeof r) ||
       !stralloc_catb(out, v->data, v->size) || !stralloc_catb(out, zeros, -v->size & 7))
-    log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-            (char *)0);
+    log_die_memory();
   p->bytes += sizeof r + v->size;
   return at;
 }

@@ -31,11 +31,6 @@ struct group {
   uint32_t n, room;
 };
 
-static noreturn void die_nomem(void) {
-  log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-          (char *)0);
-}
-
 /* Looking at the latest only: otherwise messages that are all different would cost their square. */
 enum { GROUPS_SEARCHED = 64 };
 
@@ -45,14 +40,14 @@ static void group_add(struct storing *s, unsigned int flags, uint32_t keywords, 
   if (i == s->ngroups) {
     if (s->ngroups == s->groups_room) {
       s->groups_room = s->groups_room ? s->groups_room * 2 : 8;
-      if (!(s->groups = realloc(s->groups, s->groups_room * sizeof *s->groups))) die_nomem();
+      if (!(s->groups = realloc(s->groups, s->groups_room * sizeof *s->groups))) log_die_memory();
     }
     s->groups[s->ngroups++] = (struct group){.flags = flags, .keywords = keywords};
   }
   struct group *g = &s->groups[i];
   if (g->n == g->room) {
     g->room = g->room ? g->room * 2 : 16;
-    if (!(g->uids = realloc(g->uids, g->room * sizeof *g->uids))) die_nomem();
+    if (!(g->uids = realloc(g->uids, g->room * sizeof *g->uids))) log_die_memory();
   }
   g->uids[g->n++] = uid;
 }
@@ -291,7 +286,7 @@ static enum store_error expunge_locked(struct expunging *x, struct set const *ui
 enum store_error folder_expunge(struct folder *f, struct set const *uids) {
   struct expunging x = {.f = f, .uids = malloc((size_t)f->count * sizeof *x.uids + 1)};
   enum store_error e = STORE_OK;
-  if (!x.uids) die_nomem();
+  if (!x.uids) log_die_memory();
   for (int i = 0; !e; i++) {
     if ((e = folder_lock(f))) break;
     e = expunge_locked(&x, uids);

@@ -21,11 +21,6 @@ struct copying {
   bool missing;                  /* a source file was not where the journal says */
 };
 
-static noreturn void die_nomem(void) {
-  log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-          (char *)0);
-}
-
 /* ---- one message ---- */
 
 static enum store_error translate(struct copying *c, struct message const *m,
@@ -206,7 +201,7 @@ static enum store_error leave_source(struct copying *c) {
   struct records r = {0};
   struct folder *f = c->source;
   uint32_t *uids = malloc(c->n * sizeof *uids + 1), n = 0;
-  if (!uids) die_nomem();
+  if (!uids) log_die_memory();
   uint64_t modseq = folder_next_modseq(f);
   enum store_error e = unlink_sources(c, modseq, uids, &n);
   if (n) record_uids(&r, RECORD_EXPUNGE, &modseq, uids, n);
@@ -269,7 +264,7 @@ static void collect(struct copying *c, struct set const *seqs, struct arena *are
   if (n > c->source->count) n = c->source->count;
   c->indexes = arena_alloc(arena, (size_t)n * sizeof *c->indexes);
   c->arrivals = malloc((size_t)n * sizeof *c->arrivals + 1);
-  if (!c->arrivals) die_nomem();
+  if (!c->arrivals) log_die_memory();
   for (uint32_t seq = 0; set_next(seqs, &seq) && seq <= c->source->count;)
     c->indexes[c->n++] = seq - 1;
 }

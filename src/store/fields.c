@@ -188,9 +188,7 @@ void fields_keep(struct message_part const *root, struct arena *arena, struct ca
 static bool fold_value(stralloc *text, struct message_field const *field) {
   unsigned long silences = message_charset_silences();
   if (field->value_size > CACHE_VALUE_MAX) return false;
-  if (text->len && !stralloc_append(text, FOLDED_BETWEEN))
-    log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-            (char *)0);
+  if (text->len && !stralloc_append(text, FOLDED_BETWEEN)) log_die_memory();
   message_put_folded(text, field->value, field->value_size);
   return text->len <= CACHE_VALUE_MAX && silences == message_charset_silences();
 }

@@ -132,9 +132,7 @@ static enum store_error open_journal(struct folder *f) {
 static struct folder *new_folder(struct store *s, char const *name, enum folder_mode mode) {
   struct folder *f = calloc(1, sizeof *f);
   size_t size = strlen(s->path) + strlen(name) + 3;
-  if (!f || !(f->name = strdup(name)) || !(f->path = malloc(size)))
-    log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-            (char *)0);
+  if (!f || !(f->name = strdup(name)) || !(f->path = malloc(size))) log_die_memory();
   snprintf(f->path, size, *name ? "%s/.%s" : "%s", s->path, name);
   f->store = s;
   f->mode = mode;

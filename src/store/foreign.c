@@ -46,9 +46,7 @@ enum foreign_kind foreign_detect(int dir, bool *both) {
 }
 
 static void *must(void *p) {
-  if (!p)
-    log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-            (char *)0);
+  if (!p) log_die_memory();
   return p;
 }
 

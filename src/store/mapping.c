@@ -12,11 +12,6 @@
 /* Room for messages that come later: address space only, until they come. */
 enum { HEADROOM = 16384 };
 
-static noreturn void die_nomem(void) {
-  log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-          (char *)0);
-}
-
 /* One step, as in store_hash: a changed word always changes the result. */
 static uint64_t sum_step(uint64_t h, uint64_t word) {
   h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
@@ -100,7 +95,7 @@ static void make_again(struct mapping *m) {
   m->fd = -1;
   if (m->file_size &&
       mmap(m->start, m->file_size, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED)
-    die_nomem();
+    log_die_memory();
   log_event("index-dropped", "path", m->path, "why", "it is damaged or has been cut short",
             "consequence", "none: it is made again from the journal", (char *)0);
   unlinkat(m->area, "index", 0);
@@ -167,7 +162,7 @@ void mapping_removed(struct mapping *m, uint32_t uid) {
   if (m->nremoved == m->removed_room) {
     m->removed_room = m->removed_room ? m->removed_room * 2 : 16;
     m->removed = realloc(m->removed, m->removed_room * sizeof *m->removed);
-    if (!m->removed) die_nomem();
+    if (!m->removed) log_die_memory();
   }
   m->removed[m->nremoved++] = uid;
 }

@@ -45,9 +45,7 @@ void record_bytes(struct records *r, void const *data, size_t n) {
     size_t room = r->room ? r->room * 2 : 512;
     while (room - r->size < n) room *= 2;
     char *grown = realloc(r->data, room);
-    if (!grown)
-      log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-              (char *)0);
+    if (!grown) log_die_memory();
     r->data = grown;
     r->room = room;
   }

@@ -44,13 +44,8 @@ struct scan {
   bool unsettled; /* something is there that this scan could not account for */
 };
 
-static noreturn void die_nomem(void) {
-  log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-          (char *)0);
-}
-
 static void *must(void *p) {
-  if (!p) die_nomem();
+  if (!p) log_die_memory();
   return p;
 }
 

@@ -34,9 +34,7 @@ void cache_drop_text(struct cache *c) {
 
 static struct cache_text *text_of(struct cache *c) {
   if (c->text) return c->text;
-  if (!(c->text = malloc(sizeof *c->text)))
-    log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-            (char *)0);
+  if (!(c->text = malloc(sizeof *c->text))) log_die_memory();
   c->text->uid = 0;
   c->text->bytes = (struct message_bytes){.fd = -1};
   c->text->arena = (struct arena){0};

@@ -73,9 +73,7 @@ static void merge(struct folder *f, struct view *fresh) {
   uint32_t known = view_find(fresh, view_at(old, f->count - 1)->uid + 1);
   uint32_t n = f->count + (fresh->n - known);
   struct message *all = calloc((size_t)n + 1, sizeof *all);
-  if (!all)
-    log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-            (char *)0);
+  if (!all) log_die_memory();
   for (uint32_t i = 0; i < f->count; i++) carry(fresh, old, view_at(old, i), &all[i]);
   view_unmap(fresh);
   if (fresh->n > known)

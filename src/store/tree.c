@@ -11,11 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static noreturn void die_nomem(void) {
-  log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-          (char *)0);
-}
-
 /* ---- opening ---- */
 
 bool store_on_network(struct store *s, int fd, char const *path) {
@@ -38,7 +33,7 @@ enum store_error store_open(struct store **out, char const *path,
     return STORE_UNAVAILABLE;
   }
   struct store *s = calloc(1, sizeof *s);
-  if (!s || !(s->path = strdup(path))) die_nomem();
+  if (!s || !(s->path = strdup(path))) log_die_memory();
   s->fd = fd;
   s->options = *options;
   store_on_network(s, fd, path);
@@ -72,9 +67,10 @@ static void names_free(struct names *names) {
 static void names_add(struct names *names, char const *name) {
   if (names->n == names->room) {
     names->room = names->room ? names->room * 2 : 16;
-    if (!(names->items = realloc(names->items, names->room * sizeof *names->items))) die_nomem();
+    if (!(names->items = realloc(names->items, names->room * sizeof *names->items)))
+      log_die_memory();
   }
-  if (!(names->items[names->n++] = strdup(name))) die_nomem();
+  if (!(names->items[names->n++] = strdup(name))) log_die_memory();
 }
 
 static DIR *open_listing(int parent, char const *name) {

@@ -6,17 +6,12 @@
 #include <string.h>
 #include <strings.h>
 
-static noreturn void die_nomem(void) {
-  log_die(EXIT_TEMPORARY, "out-of-memory", "remedy", "raise the memory limit of the service",
-          (char *)0);
-}
-
 static void *grow(void *array, uint32_t *room, uint32_t want, size_t size) {
   if (want <= *room) return array;
   uint32_t grown = *room < 64 ? 64 : *room + *room / 2;
   if (grown < want) grown = want;
   void *p = realloc(array, grown * size);
-  if (!p) die_nomem();
+  if (!p) log_die_memory();
   *room = grown;
   return p;
 }
@@ -42,7 +37,7 @@ static void set_table_grow(struct view *v) {
   v->set_table_size = v->set_table_size ? v->set_table_size * 2 : 16;
   free(v->set_table);
   v->set_table = calloc(v->set_table_size, sizeof *v->set_table);
-  if (!v->set_table) die_nomem();
+  if (!v->set_table) log_die_memory();
   for (uint32_t i = 0; i < v->nsets; i++) set_table_put(v, i);
 }
 
@@ -69,7 +64,7 @@ static void init_sets(struct view *v) {
 void view_drop_sets(struct view *v) {
   struct view fresh = {0};
   uint32_t *ids = calloc(v->nsets, sizeof *ids);
-  if (!ids) die_nomem();
+  if (!ids) log_die_memory();
   init_sets(&fresh);
   for (uint32_t i = 0; i < v->n; i++) {
     struct message const *m = view_at(v, i);
@@ -153,7 +148,7 @@ int view_keyword(struct view const *v, char const *name) {
 void view_unmap(struct view *v) {
   if (!v->map) return;
   struct message *own = malloc((size_t)v->n * sizeof *own + 1);
-  if (!own) die_nomem();
+  if (!own) log_die_memory();
   mapping_check_from(v->map, 0);
   mapping_confirm(v->map);
   if (v->n) memcpy(own, v->messages, (size_t)v->n * sizeof *own);
@@ -266,7 +261,7 @@ void view_sweep(struct view *v, uint32_t from) {
 
 static struct batch *begin_batch(struct view *v, uint64_t id) {
   struct batch *grown = realloc(v->pending, (v->npending + 1) * sizeof *grown);
-  if (!grown) die_nomem();
+  if (!grown) log_die_memory();
   v->pending = grown;
   v->pending[v->npending] = (struct batch){.id = id};
   return &v->pending[v->npending++];
@@ -345,13 +340,13 @@ static bool apply_keyword(struct applying *a) {
   if (id >= KEYWORDS_MAX || !name || !keyword_valid(name, size)) return false;
   if (id < v->nkeywords) return true;
   char **grown = realloc(v->keywords, (id + 1) * sizeof *grown);
-  if (!grown) die_nomem();
+  if (!grown) log_die_memory();
   v->keywords = grown;
   for (; v->nkeywords <= id; v->nkeywords++) {
     char lost[5 + 21] = "lost-";
     log_number(lost + 5, v->nkeywords);
     char *copy = v->nkeywords == id ? strndup(name, size) : strdup(lost);
-    if (!copy) die_nomem();
+    if (!copy) log_die_memory();
     v->keywords[v->nkeywords] = copy;
   }
   return true;
@@ -538,7 +533,7 @@ static bool apply_move(struct applying *a) {
   b->target_uidvalidity = uidvalidity;
   b->target = strndup(name, name_size);
   b->uids = malloc(n * sizeof *b->uids + 1);
-  if (!b->target || !b->uids) die_nomem();
+  if (!b->target || !b->uids) log_die_memory();
   memcpy(b->uids, uids, n * sizeof *b->uids);
   b->n = n;
   return true;
