@@ -40,6 +40,10 @@ static void configure(void) {
   database.tls_ciphers = setting("SSL_CIPHERS");
   database.port = (unsigned int)setting_number("MYSQL_PORT", 0, 0, PORT_MAX);
   database.flags = (unsigned long)setting_number("MYSQL_OPT", 0, 0, UINT32_MAX);
+  if (database.flags & CLIENT_LOCAL_FILES)
+    log_die(EXIT_MISUSE, "misconfigured", "variable", "MYSQL_OPT", "value", getenv("MYSQL_OPT"),
+            "why", "with 128 in it (CLIENT_LOCAL_FILES) the server may read any file of root's",
+            "remedy", "subtract 128: no statement here needs it", (char *)0);
 }
 
 static bool wants_tls(void) {

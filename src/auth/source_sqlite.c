@@ -3,8 +3,10 @@
 #include "base/base.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 enum { STEPS = 1000 }; /* of SQLite's machine between looks at the clock: some microseconds */
@@ -25,16 +27,33 @@ static void configure(void) {
             "why", "no absolute path", (char *)0);
 }
 
+static bool others_can_write(struct stat const *st) {
+  return st->st_mode & (S_IWGRP | S_IWOTH);
+}
+
+/* What stands beside the file counts, too: SQLite takes changes back by what it finds in a journal
+ * there. */
+static char const *find_problem(void) {
+  char real[PATH_MAX];
+  struct stat directory;
+  if (!realpath(database.path, real) || stat(real, &database.file) < 0) return "";
+  *strrchr(real, '/') = 0;
+  if (stat(*real ? real : "/", &directory) < 0) return "";
+  if (!S_ISREG(database.file.st_mode)) return "it is no regular file";
+  if (others_can_write(&database.file)) return "its group, or everybody, can write to it";
+  return others_can_write(&directory) ? "the group of its directory, or everybody, can write there"
+                                      : 0;
+}
+
 /* Whoever can write it can become anybody. */
 static int check_file(void) {
-  if (stat(database.path, &database.file) < 0) {
+  char const *problem = find_problem();
+  if (!problem) return 0;
+  if (!*problem)
     log_failure("open", database.path, "create it, or correct SQLITE_DATABASE");
-    return -1;
-  }
-  if (S_ISREG(database.file.st_mode) && !(database.file.st_mode & S_IWOTH)) return 0;
-  log_event("failed", "attempt", "open", "path", database.path, "why",
-            "it is no regular file, or everybody can write to it", "remedy",
-            "chmod o-w, and look who wrote to it", (char *)0);
+  else
+    log_event("failed", "attempt", "open", "path", database.path, "why", problem, "remedy",
+              "chmod go-w the file and its directory, and look who wrote to them", (char *)0);
   return -1;
 }
 

@@ -46,6 +46,10 @@ is +(try_it(MYSQL_SELECT_CLAUSE => "SELECT id, crypt, '', uid, gid, home FROM pa
     'a string in double quotes';
 is run_module(["$BIN/authmysql", "$T/program"], input => "ann\0secret\0x\0",
     env => { %env, MYSQL_SELECT_CLAUSE => "SELECT 1 WHERE id = '\\'\$(user)'" })->{code}, 100, 'a backslash before a variable';
+my $files = run_module(["$BIN/authmysql", "$T/program"], input => "ann\0secret\0x\0", env => { %env, MYSQL_OPT => 128 + 2 });
+is $files->{code}, 100, 'no MYSQL_OPT by which the server could read files here';
+like $files->{log}, qr/misconfigured variable=MYSQL_OPT value=130 why=.*CLIENT_LOCAL_FILES.* remedy=/, '... in words';
+is +(try_it(MYSQL_OPT => 2))[0], 'accept', 'another option';
 ($answer, $r) = try_it(MYSQL_PASSWORD => 'wrong');
 is $answer, 'database', 'a wrong password of the database\'s: temporary';
 like $r->{log}, qr/failed attempt=connect database=127\.0\.0\.1 why="Access denied/, 'logged';

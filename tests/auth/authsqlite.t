@@ -29,10 +29,25 @@ is try_it(SQLITE_DATABASE => "$T/text.db"), 'database', 'another kind of file';
 is try_it(SQLITE_DATABASE => "$T"), 'database', 'a directory';
 is run_module(["$BIN/authsqlite", "$T/program"], input => "ann\0secret\0x\0", env => { %env, SQLITE_DATABASE => 'x.db' })->{code},
     100, 'a relative path';
-chmod 0666, $file;
-is try_it(), 'database', 'a file that everybody can write to';
+for ([0666, 'everybody'], [0660, 'its group']) {
+    chmod $_->[0], $file;
+    my ($answer, $r) = verdict('authsqlite', 'ann', 'secret', %env);
+    is $answer, 'database', "a file that $_->[1] can write to";
+    like $r->{log}, qr/failed attempt=open path=\S+ why="its group, or everybody, can write to it" remedy=/, '... in words';
+}
 chmod 0600, $file;
 is try_it(), 'accept', 'one that is the owner\'s';
+mkdir "$T/open";
+system 'cp', '-p', $file, "$T/open/users.db";
+symlink "$T/open/users.db", "$T/link.db";
+for my $mode (0777, 01777, 0775) {
+    chmod $mode, "$T/open";
+    my ($answer, $r) = verdict('authsqlite', 'ann', 'secret', %env, SQLITE_DATABASE => "$T/link.db");
+    is $answer, 'database', sprintf 'a directory where others can put a journal: %o', $mode;
+    like $r->{log}, qr/why="the group of its directory, or everybody, can write there"/, '... in words';
+}
+chmod 0755, "$T/open";
+is try_it(SQLITE_DATABASE => "$T/link.db"), 'accept', 'one where they cannot, by a link';
 
 # Somebody holds the file.
 open my $holder, '|-', 'sqlite3', $file or die;
