@@ -156,6 +156,9 @@ noreturn void chain_return(struct chain const *);
 char **chain_split(char *netstrings);
 
 /* ---- account.c ---- */
+/* The reason, for the log, why nobody has a session with these numbers: the superuser's, and the
+ * group that system files trust; null: nothing. */
+char const *account_superuser(struct auth_account const *);
 /* Becomes the user and executes the last program; returns never, and on failure tells the client
  * through imaplogin's parser that the service is unavailable. */
 noreturn void account_become(struct auth_account const *, char const *module, struct chain const *);
@@ -226,7 +229,7 @@ struct userdb_record {
 char const *userdb_split(char *text, struct userdb_record *);
 /* The field's value, null if there is no such field. */
 char const *userdb_get(struct userdb_record const *, char const *name);
-/* Fills all but the user's name.  uid 0 is for the caller to refuse. */
+/* Fills all but the user's name.  uid and gid 0 are for the caller to refuse. */
 char const *userdb_account(struct userdb_record const *, struct auth_account *);
 /* The label of an application password's field, `apppw:label`; null for any other field. */
 char const *userdb_label(char const *field);

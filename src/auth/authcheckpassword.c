@@ -153,6 +153,7 @@ static bool scan_id(char const *s, uint32_t *id) {
   return uint320_scan(s, id) && *id < UINT32_MAX;
 }
 
+/* Group 0 is left out: see system_groups. */
 static bool scan_groups(char const *s, struct auth_account *a) {
   static gid_t groups[GROUPS_MAX];
   uint32_t id;
@@ -160,7 +161,8 @@ static bool scan_groups(char const *s, struct auth_account *a) {
   while (*s) {
     size_t n = uint32_scan(s, &id);
     if (!n || (s[n] && s[n] != ' ') || a->groups_count == GROUPS_MAX) return false;
-    groups[a->groups_count++] = id;
+    groups[a->groups_count] = id;
+    a->groups_count += id != 0;
     s += n + (s[n] ? 1 : 0);
   }
   return true;
@@ -189,7 +191,8 @@ static struct auth_result take_account(struct job const *j, char const *asked,
   a->quota = filled(f[REPORT_QUOTA]);
   if (!a->home || *a->home != '/')
     return failed(*j->words, "it sets no HOME, and is in no directory that has a name", 0);
-  return uid ? (struct auth_result){AUTH_ACCEPT, 0} : declined("uid-0");
+  char const *superuser = account_superuser(a);
+  return superuser ? declined(superuser) : (struct auth_result){AUTH_ACCEPT, 0};
 }
 
 /* 1 is checkpassword's own word for it; vchkpw says 3. */

@@ -91,7 +91,8 @@ enum source_answer source_lookup(struct source const *s, struct source_query con
 }
 
 struct auth_result source_judge(struct source_entry const *e, bool proved) {
-  if (!e->account.uid) return (struct auth_result){AUTH_DECLINE, "uid-0"};
+  char const *superuser = account_superuser(&e->account);
+  if (superuser) return (struct auth_result){AUTH_DECLINE, superuser};
   if (e->refusal) return (struct auth_result){AUTH_REFUSE, e->refusal};
   if (!proved) return (struct auth_result){AUTH_DECLINE, "wrong-password"};
   if (e->after) return (struct auth_result){AUTH_REFUSE, e->after};
@@ -120,7 +121,7 @@ static enum password_check check(struct source_entry *e, char const *password) {
 }
 
 struct auth_result source_compare(struct source_entry *e, char const *password) {
-  if (e->refusal || !e->account.uid) return source_judge(e, false);
+  if (e->refusal || account_superuser(&e->account)) return source_judge(e, false);
   if (!e->hash && !e->clear && !e->apps_count) return no_password;
   enum password_check checked = check(e, password);
   if (checked == PASSWORD_UNKNOWN) return password_result(checked);

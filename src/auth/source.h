@@ -90,7 +90,8 @@ struct source {
 
 /* ---- source.c ---- */
 void source_open(struct source const *);
-/* The account, as far as it could have a session: neither that of uid 0 nor broken.  Its options
+/* The account, as far as it could have a session: a broken one is
+ * SOURCE_TEMPORARY; that of uid or gid 0 is source_judge's to decline.  Its options
  * are merged with DEFAULTOPTIONS.  A refusal is in the entry. */
 enum source_answer source_lookup(struct source const *, struct source_query const *,
                                  struct source_entry *);
@@ -140,7 +141,8 @@ bool options_merge(char const *own, char const *defaults, char *merged, size_t r
 bool options_disable(char const *options, char const *service);
 
 /* ---- system.c: what sources that know a system's name for an account need ---- */
-/* All groups of a user, from malloc.  False: no memory. */
+/* All groups of a user, from malloc, but for group 0: administrators may be in it, and reading mail
+ * needs nothing of it.  False: no memory. */
 bool system_groups(struct auth_account *);
 /* Whether it can be a name at all: what is none never comes near NSS or PAM, whose modules make
  * paths and lines of log of it. */

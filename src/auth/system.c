@@ -30,6 +30,13 @@ bool system_means_unknown(int error) {
   return !error || error == ENOENT || error == ESRCH;
 }
 
+static size_t without_superuser(gid_t *groups, size_t count) {
+  size_t left = 0;
+  for (size_t i = 0; i < count; i++)
+    if (groups[i]) groups[left++] = groups[i];
+  return left;
+}
+
 bool system_groups(struct auth_account *a) {
   int size = 64;
   for (;;) {
@@ -38,7 +45,7 @@ bool system_groups(struct auth_account *a) {
     if (!groups) return false;
     if (getgrouplist(a->user, a->gid, groups, &count) >= 0) {
       a->groups = groups;
-      a->groups_count = (size_t)count;
+      a->groups_count = without_superuser(groups, (size_t)count);
       return true;
     }
     free(groups);

@@ -137,6 +137,7 @@ static char const *check_account(struct userdb_record const *r) {
   char const *problem = userdb_account(r, &a);
   if (problem) return problem;
   if (!a.uid) return "uid=0: root has no mail session; give mail for root to a user";
+  if (!a.gid) return "gid=0: the superuser's group has no mail session; give the user another";
   problem = check_labels(r);
   return problem ? problem : check_hashes(r);
 }

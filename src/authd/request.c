@@ -221,7 +221,7 @@ static void mark_refused(struct task *t) {
 
 static enum source_answer look_up(struct task *t, struct source const *s) {
   enum source_answer answer = source_lookup(s, &t->query, &t->entry);
-  return answer == SOURCE_FOUND && !t->entry.account.uid ? SOURCE_UNKNOWN : answer;
+  return answer == SOURCE_FOUND && account_superuser(&t->entry.account) ? SOURCE_UNKNOWN : answer;
 }
 
 static void serve_pre(struct task *t) {
@@ -258,6 +258,7 @@ static bool list_account(struct auth_account const *a, void *context) {
   enum { FULL = DAEMON_ANSWER_MAX / 2 };
   struct listing *l = context;
   size_t before = l->text.size;
+  if (account_superuser(a)) return true;
   if (!daemon_put_line(&l->text, a)) {
     log_broken(a->user, l->task->source->name);
     l->text.size = before;

@@ -138,9 +138,9 @@ void fault_forget(struct fault_region *);
  * root; for anyone else EPERM unless uid and gid are already these. */
 int privilege_drop(uid_t uid, gid_t gid);
 /* For a session: these supplementary groups, then gid and uid, for good.  As an ordinary user
- * succeeds only if uid is already the effective one (groups then stay as they are).  Refuses uid 0
- * with EPERM.  (The caller finds the groups: initgroups needs NSS, which a static program lacks.)
- */
+ * succeeds only if uid is already the effective one (groups then stay as they are).  root refuses
+ * uid 0 and gid 0, also among the groups, with EPERM.  (The caller finds the groups: initgroups
+ * needs NSS, which a static program lacks.) */
 int privilege_become(uid_t uid, gid_t gid, gid_t const *groups, size_t ngroups);
 /* Makes the working directory one that is empty and has no name, so that nobody can put anything
  * into it: to chroot into, without one that an administrator must provide and keep empty.  The

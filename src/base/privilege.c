@@ -36,13 +36,16 @@ int privilege_drop(uid_t uid, gid_t gid) {
   return become(uid, gid);
 }
 
+static bool has_superuser(gid_t const *groups, size_t n) {
+  while (n)
+    if (!groups[--n]) return true;
+  return false;
+}
+
 int privilege_become(uid_t uid, gid_t gid, gid_t const *groups, size_t ngroups) {
-  if (!uid) {
-    errno = EPERM;
-    return -1;
-  }
-  if (geteuid()) {
-    if (uid == geteuid()) return 0;
+  bool root = !geteuid();
+  if (!root && uid == geteuid()) return 0;
+  if (!root || !uid || !gid || has_superuser(groups, ngroups)) {
     errno = EPERM;
     return -1;
   }

@@ -23,6 +23,7 @@ sub accounts {
         ['off', $hash, '', '', $UID, $GID, '/', '', '', 'disableimap=1'],
         ['pop', $hash, '', '', $UID, $GID, '/', '', '', 'disablepop3=1,disableimap=0'],
         ['root', $hash, '', '', 0, 0, '/', '', '', ''],
+        ['wheel', $hash, '', '', $UID, 0, '/', '', '', ''],
         ['homeless', $hash, '', '', $UID, $GID, 'home', '', '', ''],
         ['bad', '{NO}x', '', '', $UID, $GID, '/', '', '', ''],
         ["o''brien", $hash, '', '', $UID, $GID, '/', '', '', ''],
@@ -70,6 +71,7 @@ sub questions {
     is $try->('both', $_, %all), 'accept', "hash and clear: $_" for qw(hashed secret);
     is $try->('none', '', %all), 'no-password', 'no password is not the empty one';
     is $try->('root', 'secret', %all), 'uid-0', 'never uid 0';
+    is $try->('wheel', 'secret', %all), 'gid-0', 'nor gid 0';
     is $try->('homeless', 'secret', %all), 'database', 'a relative home is the administrator\'s mistake';
     is $try->('bad', 'secret', %all), 'crypt-failed', 'so is a hash of no known kind';
     is $try->('off', 'secret', %all), 'disabled', 'disableimap=1';

@@ -96,13 +96,18 @@ is reason($right, "$T/none"), 'unavailable checkpassword', 'no program';
 is reason($right, program('hangs', 'sleep 600'), env => { CHECKPASSWORD_TIMEOUT => 1 }), 'unavailable checkpassword', 'no end';
 is reason($right, program('deaf', 'exec >/dev/null; sleep 600'), env => { CHECKPASSWORD_TIMEOUT => 1 }),
   'unavailable checkpassword', '... with its output closed';
-is reason($right, program('homeless', 'unset HOME; cd /; exec "$@"'), prepare => sub { return if $>; $) = "$GID $GID"; POSIX::setuid($UID) }),
+my $become = sub { return if $>; $) = "$GID $GID"; POSIX::setgid($GID); POSIX::setuid($UID) };
+is reason($right, program('homeless', 'unset HOME; cd /; exec "$@"'), prepare => $become),
   'accept', 'no HOME: where it is';
-is reason($right, program('relative', 'HOME=there; export HOME; exec "$@"'), prepare => sub { return if $>; $) = "$GID $GID"; POSIX::setuid($UID) }),
+is reason($right, program('relative', 'HOME=there; export HOME; exec "$@"'), prepare => $become),
   'unavailable checkpassword', 'a home that is relative';
 SKIP: {
-    skip 'needs root', 1 if $>;
+    skip 'needs root', 3 if $>;
     is reason($right, program('root', 'HOME=/; export HOME; exec "$@"')), 'declined uid-0', 'still root';
+    my $as = sub { return program($_[0], "HOME=/; export HOME; exec perl -MPOSIX -e '$_[1]; POSIX::setuid($UID); exec \@ARGV' \"\$@\"") };
+    is reason($right, $as->('group', "\$) = \"0 $GID\"")), 'declined gid-0', 'its group still root\'s';
+    my $r = run($right, $as->('more', "\$) = \"$GID 0 7\"; POSIX::setgid($GID)"));
+    is seen($r, 'groups'), 7, 'group 0 among others is left out';
 }
 is run($right, undef)->{code}, 100, 'no CHECKPASSWORD';
 is run($right, '  ')->{code}, 100, '... nor a word in it';

@@ -103,6 +103,7 @@ is fake('x' x 9000), 'auth-service', 'too much';
 is fake("$good\x00.\n"), 'auth-service', 'NUL';
 is fake("UID=0\nGID=0\nHOME=/\nADDRESS=ann\n.\n"), 'uid-0', 'uid 0 is never a session';
 is fake("USERNAME=root\nGID=0\nHOME=/\nADDRESS=ann\n.\n"), 'uid-0', 'nor by name';
+is fake("UID=$UID\nGID=0\nHOME=/\nADDRESS=ann\n.\n"), 'gid-0', 'nor gid 0';
 is fake("UID=$_\nGID=$GID\nHOME=/\nADDRESS=ann\n.\n"), 'auth-service', "UID=$_" for '', '-1', '4294967295', '1x', ' 1';
 is fake("UID=$UID\nHOME=/\nADDRESS=ann\n.\n"), 'auth-service', 'no GID';
 is fake("GID=$GID\nHOME=/\nADDRESS=ann\n.\n"), 'auth-service', 'neither UID nor USERNAME';

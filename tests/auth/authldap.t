@@ -131,6 +131,7 @@ for my $way (sort keys %ways) {
     is try_it('ann', 'secret', %env, LDAP_FILTER => '(mail=$(user))'), 'accept', 'with the name in it';
     is try_it('ann', 'secret', %env, LDAP_FILTER => '(sn=$(user))'), 'unknown-user', 'that does not match';
     is try_it('ann', 'secret', %env, LDAP_GLOB_UID => 0), 'uid-0', 'LDAP_GLOB_UID';
+    is try_it('ann', 'secret', %env, LDAP_GLOB_GID => 0), 'gid-0', 'LDAP_GLOB_GID';
     is try_it('root', 'secret', %env, LDAP_GLOB_UID => $UID, LDAP_GLOB_GID => $GID), 'accept', 'counts more than the entry';
     for (@strange) {
         like try_it($_, 'secret', %env), qr/^(unknown-user|wrong-password)\z/, "$way: no name is a filter: " . substr(s/[^ -~]/./gr, 0, 30);

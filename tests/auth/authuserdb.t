@@ -112,6 +112,7 @@ sub raw_verdict { raw_userdb('joe', $_[0]); return verdict('joe', 'system', USER
 is raw_verdict("$account|systempw=$system"), 'accept', 'a cdb of another make';
 is raw_verdict("uid=0|gid=$GID|home=/|systempw=$system"), 'uid-0', 'root never';
 is raw_verdict("uid=00|gid=$GID|home=/|systempw=$system"), 'uid-0', 'however it is written';
+is raw_verdict("uid=$UID|gid=0|home=/|systempw=$system"), 'gid-0', 'nor its group';
 is raw_verdict("uid=4294967296|gid=$GID|home=/|systempw=$system"), 'userdb', 'uid 2^32';
 is raw_verdict("uid=4294967295|gid=$GID|home=/|systempw=$system"), 'userdb', 'uid -1';
 is raw_verdict("uid=-1|gid=$GID|home=/|systempw=$system"), 'userdb', 'a negative uid';

@@ -32,7 +32,7 @@ static void test_check(void) {
     char const *name, *fields, *problem; /* a word of it; null: none */
   } const cases[] = {
       {"joe", good, 0},
-      {"joe@example.com", "systempw=$6$x$y|uid=1|gid=0|home=/x|mail=Mail", 0},
+      {"joe@example.com", "systempw=$6$x$y|uid=1|gid=9|home=/x|mail=Mail", 0},
       {"j\xc3\xb6", good, 0},
       {"joe", "uid=4294967294|gid=2|home=/x", 0},
       {"joe", "uid=1|gid=2|home=/x|systempw=abcdefghij./9", 0},
@@ -51,6 +51,7 @@ static void test_check(void) {
       {"joe", "uid=1|gid=2|home=", "home="},
       {"joe", "uid=0|gid=2|home=/x", "uid=0"},
       {"joe", "uid=000|gid=2|home=/x", "uid=0"},
+      {"joe", "uid=1|gid=0|home=/x", "gid=0"},
       {"joe", "uid=4294967295|gid=2|home=/x", "uid="},
       {"joe", "uid=4294967296|gid=2|home=/x", "uid="},
       {"joe", "uid=-1|gid=2|home=/x", "uid="},
