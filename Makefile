@@ -61,7 +61,8 @@ $(B)/bin/imapd: $(call objects,$(wildcard src/imapd/*.c)) \
 $(B)/bin/imapd: LDLIBS = -lutf8proc -lskarnet
 AUTH_LDLIBS = -lcrypt -lbearssl -lskarnet
 $(B)/bin/authcheckpassword: LDLIBS = $(AUTH_LDLIBS)
-$(B)/bin/authuserdb $(B)/bin/authcram $(B)/bin/authscram: LDLIBS = -lcdb $(AUTH_LDLIBS)
+$(B)/bin/authuserdb $(B)/bin/authcram: LDLIBS = -lcdb $(AUTH_LDLIBS)
+$(B)/bin/authscram: LDLIBS = -lcdb -lutf8proc $(AUTH_LDLIBS)
 # The system's account databases (NSS) are shared objects, and so are databases' libraries.
 SHARED_MODULES = pwd shadow external oauth client $(FOUND)
 LDLIBS_external = -lcdb

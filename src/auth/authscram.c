@@ -1,6 +1,6 @@
-/* authscram: SCRAM-SHA-256, SCRAM-SHA-256-PLUS and SCRAM-SHA-1 (RFC 5802, 7677) against the keys in
- * userdb(5); see authscram(8).  A user who is not there, or has no key, is played the same game,
- * with a salt that stays the same, and loses it. */
+/* authscram: SCRAM-SHA-256 and SCRAM-SHA-1, with and without -PLUS (RFC 5802, 7677), against the
+ * keys in userdb(5); see authscram(8).  A user who is not there, or has no key, is played the same
+ * game, with a salt that stays the same, and loses it. */
 #include "auth/scram.h"
 #include "auth/source.h"
 #include "base/base.h"
@@ -44,13 +44,48 @@ static size_t read_end_point(unsigned char out[SCRAM_BINDING_MAX]) {
 }
 
 /* Null, or the reason to refuse.  A client that could bind and has not been offered to (`y`),
- * though we did offer it, has somebody in between who has taken the offer away. */
+ * though we did offer it with either hash, has somebody in between who has taken the offer away. */
 static char const *check_binding(struct scram *s, bool plus) {
   s->binding_size = read_end_point(s->binding);
   if (plus) return s->flag == 'p' && s->binding_size ? 0 : "channel-binding";
   if (s->flag == 'p') return "channel-binding";
-  bool offered = s->binding_size && s->kind == &scram_sha_256;
-  return s->flag == 'y' && offered ? "channel-binding-downgrade" : 0;
+  return s->flag == 'y' && s->binding_size ? "channel-binding-downgrade" : 0;
+}
+
+/* ---- names: RFC 5802 section 5.1 ---- */
+
+struct prepared {
+  bool good;
+  char name[SCRAM_USER_MAX + 1];
+};
+
+static void work_on_name(void const *question, void *out) {
+  struct prepared *p = out;
+  char *prepared = saslprep(question);
+  size_t size = prepared ? strlen(prepared) : 0;
+  p->good = size && size <= SCRAM_USER_MAX;
+  if (p->good) memcpy(p->name, prepared, size + 1);
+}
+
+static bool is_ascii(char const *s) {
+  for (; *s; s++)
+    if ((unsigned char)*s >= 0x80) return false;
+  return true;
+}
+
+/* By SASLprep, in place.  Of ASCII it leaves all but control characters as it is; the tables for
+ * anything else are not for a process that is root. */
+static struct auth_result prepare_name(char name[SCRAM_USER_MAX + 1]) {
+  static struct prepared p;
+  struct auth_result const bad = refused("malformed-user-name");
+  struct auth_result const good = {AUTH_ACCEPT, 0};
+  for (char const *c = name; *c; c++)
+    if ((unsigned char)*c < ' ' || *c == 0x7f) return bad;
+  if (is_ascii(name)) return good;
+  if (!confined_call(work_on_name, name, &p, sizeof p)) return unavailable;
+  if (!p.good || !memchr(p.name, 0, sizeof p.name)) return bad;
+  memcpy(name, p.name, sizeof p.name);
+  return good;
 }
 
 /* ---- keys ---- */
@@ -106,6 +141,14 @@ static struct auth_result prove(struct game const *g, struct auth_dialogue *d, c
   return end ? refused(end) : result;
 }
 
+/* RFC 5802 section 7: server-error, which the client answers with nothing. */
+static struct auth_result tell_unbound(struct auth_dialogue *d) {
+  static char const error[] = "e=channel-bindings-dont-match";
+  char answer[DIALOGUE_MAX + 1];
+  auth_ask(d, error, strlen(error), answer);
+  return refused("channel-binding-mismatch");
+}
+
 static struct auth_result play(struct game *g, struct auth_dialogue *d) {
   char nonce[SCRAM_OWN_NONCE], message[DIALOGUE_MAX + 1], final[SCRAM_MESSAGE_MAX];
   make_nonce(nonce);
@@ -114,6 +157,7 @@ static struct auth_result play(struct game *g, struct auth_dialogue *d) {
   if (end) return refused(end);
   switch (scram_finish(&g->scram, &g->key, message, final)) {
   case SCRAM_MALFORMED: return refused("malformed-message");
+  case SCRAM_UNBOUND: return tell_unbound(d);
   case SCRAM_WRONG: return refused(g->lost ? g->lost : "wrong-password");
   case SCRAM_RIGHT: break;
   }
@@ -132,17 +176,33 @@ static struct auth_result find_and_play(struct game *g, struct auth_dialogue *d)
   return good ? play(g, d) : unavailable;
 }
 
+/* The mechanism's name: its hash, and whether it is bound. */
+static bool take_mechanism(struct scram *s, char const *name) {
+  size_t size = strlen(scram_sha_1.name);
+  bool old = !strncmp(name, scram_sha_1.name, size) && (!name[size] || name[size] == '-');
+  s->kind = old ? &scram_sha_1 : &scram_sha_256;
+  return name[strlen(s->kind->name)];
+}
+
+/* What can be said without asking the client anything. */
+static struct auth_result begin(struct scram *s, struct auth_credentials const *c,
+                                struct auth_account *a) {
+  bool plus = take_mechanism(s, c->mechanism);
+  if (!scram_begin(s, c->response)) return refused("malformed-message");
+  a->user = s->user;
+  struct auth_result result = prepare_name(s->user);
+  if (result.verdict == AUTH_ACCEPT && *s->authzid) result = prepare_name(s->authzid);
+  if (result.verdict != AUTH_ACCEPT) return result;
+  char const *problem = check_binding(s, plus);
+  if (problem) return refused(problem);
+  if (*s->authzid && strcmp(s->authzid, s->user)) return refused("authorization-identity");
+  return result;
+}
+
 static struct auth_result verify(struct auth_credentials const *c, struct auth_account *a) {
   static struct game g; /* the account points into it */
-  static char const plus[] = "SCRAM-SHA-256-PLUS";
-  g.scram.kind = strcmp(c->mechanism, scram_sha_1.name) ? &scram_sha_256 : &scram_sha_1;
-  if (!scram_begin(&g.scram, c->response)) return refused("malformed-message");
-  a->user = g.scram.user;
-  char const *problem = check_binding(&g.scram, !strcmp(c->mechanism, plus));
-  if (problem) return refused(problem);
-  if (*g.scram.authzid && strcmp(g.scram.authzid, g.scram.user))
-    return refused("authorization-identity");
-  struct auth_result result = find_and_play(&g, c->dialogue);
+  struct auth_result result = begin(&g.scram, c, a);
+  if (result.verdict == AUTH_ACCEPT) result = find_and_play(&g, c->dialogue);
   source_wipe(&g.entry);
   explicit_bzero(&g.key, sizeof g.key);
   if (result.verdict == AUTH_ACCEPT) *a = g.entry.account;
@@ -150,7 +210,8 @@ static struct auth_result verify(struct auth_credentials const *c, struct auth_a
 }
 
 int main(int argc, char **argv) {
-  static char const *const mechanisms[] = {"SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1", 0};
+  static char const *const mechanisms[] = {"SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1",
+                                           "SCRAM-SHA-1-PLUS", 0};
   static struct auth_module const module = {
       .name = "authscram", .mechanisms = mechanisms, .no_passwords = true, .verify = verify};
   auth_run(argc, argv, &module);

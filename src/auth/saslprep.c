@@ -1,4 +1,5 @@
-/* SASLprep, RFC 4013, for passwords that go into SCRAM keys; see scram.h for what is left out. */
+/* SASLprep, RFC 4013, for SCRAM's users and the passwords that go into its keys; see scram.h for
+ * what is left out. */
 #include "auth/scram.h"
 
 #include <stdlib.h>
@@ -32,11 +33,11 @@ static utf8proc_int32_t without_blanks(utf8proc_int32_t c, void *prohibited) {
   return c;
 }
 
-char *saslprep(char const *password) {
+char *saslprep(char const *text) {
   utf8proc_uint8_t *out = 0;
   bool prohibited = false;
   utf8proc_ssize_t size = utf8proc_map_custom(
-      (utf8proc_uint8_t const *)password, 0, &out,
+      (utf8proc_uint8_t const *)text, 0, &out,
       UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_IGNORE,
       without_blanks, &prohibited);
   if (size > 0 && !prohibited) return (char *)out;

@@ -161,13 +161,20 @@ static bool is_right(struct scram const *s, struct scram_key const *k, unsigned 
   return !difference;
 }
 
+/* Whether the message begins with some `c=`, in base64. */
+static bool has_binding(char const *message) {
+  char const *text = skip(message, "c=");
+  return text && *text != ',' && strchr(text, ',');
+}
+
 /* channel-binding "," nonce ["," extensions] "," proof */
 enum scram_result scram_finish(struct scram const *s, struct scram_key const *k,
                                char const *message, char final[SCRAM_MESSAGE_MAX]) {
   unsigned char proof[SCRAM_HASH_MAX], signature[SCRAM_HASH_MAX];
   char const *text = take_binding(s, message);
   if (text) text = skip(text, ",");
-  if (text) text = take_nonce(s, text);
+  if (!text) return has_binding(message) ? SCRAM_UNBOUND : SCRAM_MALFORMED;
+  text = take_nonce(s, text);
   char const *end = text ? take_proof(s, text, proof) : 0;
   if (!end || *text != ',' || skip(text, ",m=")) return SCRAM_MALFORMED;
   size_t size = (size_t)(end - message);

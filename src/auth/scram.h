@@ -3,7 +3,7 @@
  *   scram_key.c   keys as the user database has them (RFC 5803): parsing and writing
  *   scram_make.c  keys from a password, which for this is prepared as SASLprep wants
  *   scram.c       the messages: parsing the client's, making the server's, the proof
- *   saslprep.c    RFC 4013
+ *   saslprep.c    RFC 4013: names and passwords
  *
  * Nothing here asks anybody for anything: authscram.c holds the dialogue.  The parser of the
  * client's messages has no state but its place in the text, copies nothing, and is fuzzed
@@ -78,16 +78,21 @@ struct scram {
 bool scram_begin(struct scram *, char const *message);
 /* Makes server-first-message, with our part of the nonce (printable, without comma). */
 void scram_challenge(struct scram *, struct scram_key const *, char const *nonce);
-enum scram_result { SCRAM_RIGHT, SCRAM_WRONG, SCRAM_MALFORMED };
+enum scram_result {
+  SCRAM_RIGHT,
+  SCRAM_WRONG,
+  SCRAM_MALFORMED,
+  SCRAM_UNBOUND /* `c` is not of this channel, or not what the first message said of binding */
+};
 /* Reads client-final-message.  With SCRAM_RIGHT `final` is server-final-message. */
 enum scram_result scram_finish(struct scram const *, struct scram_key const *, char const *message,
                                char final[SCRAM_MESSAGE_MAX]);
 
 /* ---- saslprep.c ---- */
-/* RFC 4013 as far as passwords are typed: characters that say nothing (table B.1) go, other blanks
- * become spaces, the rest is normalized by NFKC; control characters, surrogates, private and
- * unassigned ones are refused.  Not done: the rules for texts that mix writing directions.  Returns
- * a string from malloc; null for what may be no password. */
-char *saslprep(char const *password);
+/* RFC 4013 as far as names and passwords are typed: characters that say nothing (table B.1) go,
+ * other blanks become spaces, the rest is normalized by NFKC; control characters, surrogates,
+ * private and unassigned ones are refused.  Not done: the rules for texts that mix writing
+ * directions.  Returns a string from malloc; null for what may be none. */
+char *saslprep(char const *text);
 
 #endif

@@ -243,13 +243,10 @@ static bool take_unread(struct parser *s, enum method method, struct imap_bytes 
 
 static bool (*const first_messages[METHOD_COUNT])(struct parser *, enum method,
                                                   struct imap_bytes *) = {
-    [METHOD_PLAIN] = take_plain,
-    [METHOD_CRAM_MD5] = take_cram,
-    [METHOD_SCRAM_SHA_1] = take_unread,
-    [METHOD_SCRAM_SHA_256] = take_unread,
-    [METHOD_SCRAM_SHA_256_PLUS] = take_unread,
-    [METHOD_EXTERNAL] = take_external,
-    [METHOD_OAUTHBEARER] = take_unread,
+    [METHOD_PLAIN] = take_plain,          [METHOD_CRAM_MD5] = take_cram,
+    [METHOD_SCRAM_SHA_1] = take_unread,   [METHOD_SCRAM_SHA_1_PLUS] = take_unread,
+    [METHOD_SCRAM_SHA_256] = take_unread, [METHOD_SCRAM_SHA_256_PLUS] = take_unread,
+    [METHOD_EXTERNAL] = take_external,    [METHOD_OAUTHBEARER] = take_unread,
     [METHOD_XOAUTH2] = take_unread,
 };
 

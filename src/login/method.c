@@ -19,6 +19,7 @@ struct method_facts const methods[METHOD_COUNT] = {
 #define BY_ONE_MESSAGE(text) \
   { .name = (text), .command = "AUTHENTICATE", .sasl = true, .mechanism = true, .secret = true }
     [METHOD_SCRAM_SHA_1] = BY_ONE_MESSAGE("SCRAM-SHA-1"),
+    [METHOD_SCRAM_SHA_1_PLUS] = BY_ONE_MESSAGE("SCRAM-SHA-1-PLUS"),
     [METHOD_SCRAM_SHA_256] = BY_ONE_MESSAGE("SCRAM-SHA-256"),
     [METHOD_SCRAM_SHA_256_PLUS] = BY_ONE_MESSAGE("SCRAM-SHA-256-PLUS"),
     [METHOD_OAUTHBEARER] = BY_ONE_MESSAGE("OAUTHBEARER"),
@@ -32,7 +33,9 @@ struct method_facts const methods[METHOD_COUNT] = {
 
 enum {
   PASSWORDS = 1 << METHOD_LOGIN | 1 << METHOD_PLAIN,
-  SCRAM = 1 << METHOD_SCRAM_SHA_1 | 1 << METHOD_SCRAM_SHA_256 | 1 << METHOD_SCRAM_SHA_256_PLUS,
+  SCRAM_OLD = 1 << METHOD_SCRAM_SHA_1 | 1 << METHOD_SCRAM_SHA_1_PLUS,
+  SCRAM_BOUND = 1 << METHOD_SCRAM_SHA_1_PLUS | 1 << METHOD_SCRAM_SHA_256_PLUS,
+  SCRAM = SCRAM_OLD | SCRAM_BOUND | 1 << METHOD_SCRAM_SHA_256,
 };
 
 /* Modules that take something else than passwords, or more. */
@@ -61,8 +64,8 @@ uint32_t methods_of_chain(char const *const *argv) {
 
 uint32_t methods_offered(char const *const *argv, bool tls) {
   uint32_t bits = methods_of_chain(argv);
-  if (!setting_switch("IMAP_SCRAM_SHA1", false)) bits &= ~(1U << METHOD_SCRAM_SHA_1);
-  if (!tls || !getenv("SSL_SERVER_END_POINT")) bits &= ~(1U << METHOD_SCRAM_SHA_256_PLUS);
+  if (!setting_switch("IMAP_SCRAM_SHA1", false)) bits &= ~(uint32_t)SCRAM_OLD;
+  if (!tls || !getenv("SSL_SERVER_END_POINT")) bits &= ~(uint32_t)SCRAM_BOUND;
   if (!tls || !tls_peer_identity()) bits &= ~(1U << METHOD_EXTERNAL);
   return bits;
 }

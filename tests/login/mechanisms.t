@@ -34,6 +34,7 @@ ann=,x\t$account|@{[secrets()]}
 off\t$account|options=disableimap=1|@{[secrets()]}
 plain\t$account
 own\t$account|imap-hmac-md5pw=$kinds[0]|imap-scram-sha-256pw=SCRAM-SHA-256\$$kinds[1]|hmac-md5pw=|scram-sha-256pw=
+j\xc3\xb6\t$account|@{[secrets()]}
 bad\t$account|hmac-md5pw=0123|scram-sha-256pw=4096:AAAA
 END
 sh("$bin/makeuserdb $dir/userdb $dir/userdb.cdb");
@@ -76,9 +77,10 @@ sub scram {
     $c->say($scram->final($challenge), "\r\n");
     my $proof = asked();
     return $proof unless $proof =~ s/^\+//;
-    is $proof, $scram->{proof}, "$mechanism: the server proves itself";
+    my $error = $proof =~ /^e=/;
+    is $proof, $scram->{proof}, "$mechanism: the server proves itself" unless $error;
     $c->say("\r\n");
-    return $c->line;
+    return $error ? "$proof, " . $c->line : $c->line;
 }
 sub hmac_md5 {
     my ($data, $key) = @_;
@@ -148,6 +150,22 @@ for my $initial (0, 1) {
 is scram(Scram->new(user => 'joe', password => 'secret', authzid => 'ann'), 'SCRAM-SHA-256', 1), "$tag $denied", '... for somebody else';
 is scram(Scram->new(user => 'joe', password => 'secret', flag => 'p=tls-server-end-point'), 'SCRAM-SHA-256', 1), "$tag $denied",
   '... with a binding that is not there';
+# Names: prepared, or refused.
+for (["j\xf6", 'no UTF-8'], ["j\xed\xa0\x80", 'half of a pair'], ["j\xc0\xae", 'longer than need be'], ["joe\x01", 'a control character'],
+    ["joe\x7f", 'another'], ["\xc2\xad", 'nothing but what says nothing'], ["joe\xef\xbf\xbe", 'no character'], ["joe\xee\x80\x80", 'a private one'],
+    ["\xef\xb7\xba" x 170, 'longer when it is prepared']) {
+    is scram(Scram->new(user => $_->[0], password => 'secret'), 'SCRAM-SHA-256', 1), "$tag $denied", "a name that is $_->[1]";
+}
+is scram(Scram->new(user => 'joe', password => 'secret', authzid => "\xff"), 'SCRAM-SHA-256', 1), "$tag $denied", '... or who is asked for';
+{
+    my $lines = () = $server->log_text =~ /^authscram: \d+: refused user=.* reason=malformed-user-name$/mg;
+    is $lines, 10, '... in the log';
+}
+for (["j\xc3\xb6", 'as it is in the database'], ["jo\xcc\x88", 'in two parts'], ["\xc2\xadj\xe2\x80\x8b\xc3\xb6", 'with what says nothing']) {
+    reconnect();
+    like scram(Scram->new(user => $_->[0], password => 'secret'), 'SCRAM-SHA-256'), $in, "a name of other letters, $_->[1]";
+}
+reconnect();
 like scram(Scram->new(user => 'bad', password => 'secret'), 'SCRAM-SHA-256', 1), qr/^$tag NO \[UNAVAILABLE\]/, '... a key that is damaged';
 for (['', 'an empty message'], ['n,,n=', 'no message of SCRAM'], ["n,,n=joe,r=\0x", 'a NUL']) {
     like $c->command('x AUTHENTICATE SCRAM-SHA-256 ' . (encode_base64($_->[0], '') || '=')), qr/^x (?:NO|BAD) /, "... $_->[1]";
@@ -228,9 +246,11 @@ ok $server->logged(qr/authscram: \d+: refused user=joe .*reason=client-closed$/m
 sh("cd $dir; openssl req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out c.pem -subj /CN=localhost -sha384; cat c.pem k.pem >tls.pem");
 my @tls_env = (TLS_CERTFILE => "$dir/tls.pem", TLS_UID => 65531, TLS_GID => 65531);
 my $tls = server(\@all, ["$bin/tlsd", '-n'], @tls_env);
+my $old = server(\@all, ["$bin/tlsd", '-n'], @tls_env, IMAP_SCRAM_SHA1 => 1);
 
 sub begin_tls {
-    unlike reconnect($tls), qr/PLUS/, 'no binding in the clear';
+    my ($to) = @_;
+    unlike reconnect($to // $tls), qr/PLUS/, 'no binding in the clear';
     is $c->command('s STARTTLS'), 's OK Begin TLS now', 'STARTTLS';
     my $inside = IO::Socket::SSL->start_SSL($c->{in}, SSL_verify_mode => SSL_VERIFY_NONE) or die $SSL_ERROR;
     my ($binding) = pack 'H*', $inside->get_fingerprint('sha384') =~ s/^sha384\$//r;
@@ -239,9 +259,13 @@ sub begin_tls {
 }
 my $binding = begin_tls();
 is length $binding, 48, 'the binding of a certificate signed with SHA-384';
-like $c->command('c CAPABILITY'), qr/ AUTH=SCRAM-SHA-256-PLUS\b/, 'inside TLS it is offered';
+my $offer = $c->command('c CAPABILITY');
+like $offer, qr/ AUTH=SCRAM-SHA-256-PLUS\b/, 'inside TLS it is offered';
+unlike $offer, qr/SHA-1/, '... and SCRAM-SHA-1 is not';
 my @bound = (user => 'joe', password => 'secret', flag => 'p=tls-server-end-point');
-is scram(Scram->new(@bound, binding => 'x' x 48), 'SCRAM-SHA-256-PLUS', 1), "$tag $denied", 'bound to another channel';
+is scram(Scram->new(@bound, binding => 'x' x 48), 'SCRAM-SHA-256-PLUS', 1), "e=channel-bindings-dont-match, $tag $denied",
+  'bound to another channel: told so, and denied';
+ok $tls->logged(qr/refused user=joe .*reason=channel-binding-mismatch$/m), '... in words of its own';
 is scram(Scram->new(@bound, flag => 'n'), 'SCRAM-SHA-256-PLUS', 1), "$tag $denied", 'PLUS without a binding';
 is scram(Scram->new(@bound, flag => 'p=tls-unique', binding => 'x' x 12), 'SCRAM-SHA-256-PLUS', 1), "$tag $denied", 'another binding';
 is scram(Scram->new(@bound, flag => 'y'), 'SCRAM-SHA-256', 1), "$tag $denied", 'somebody has taken the offer away';
@@ -249,6 +273,17 @@ ok $tls->logged(qr/refused user=joe .*reason=channel-binding-downgrade/), '... l
 like scram(Scram->new(@bound, binding => $binding), 'SCRAM-SHA-256-PLUS'), $in, 'SCRAM-SHA-256-PLUS';
 begin_tls();
 like scram(Scram->new(@bound, flag => 'n'), 'SCRAM-SHA-256'), $in, 'a client that cannot bind';
+
+# The older hash is no way around the binding.
+begin_tls($old);
+like $c->command('c CAPABILITY'), qr/ AUTH=SCRAM-SHA-1 AUTH=SCRAM-SHA-1-PLUS AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-256-PLUS\b/, 'both hashes, bound or not';
+is scram(Scram->new(@bound, hash => 1, flag => 'y'), 'SCRAM-SHA-1', 1), "$tag $denied", 'SCRAM-SHA-1: somebody has taken the offer away';
+ok $old->logged(qr/refused user=joe .*reason=channel-binding-downgrade/), '... logged';
+is scram(Scram->new(@bound, hash => 1, binding => 'x' x 48), 'SCRAM-SHA-1-PLUS', 1), "e=channel-bindings-dont-match, $tag $denied",
+  'SCRAM-SHA-1-PLUS, bound to another channel';
+like scram(Scram->new(@bound, hash => 1, binding => $binding), 'SCRAM-SHA-1-PLUS'), $in, 'SCRAM-SHA-1-PLUS';
+begin_tls($old);
+like scram(Scram->new(@bound, hash => 1, flag => 'n'), 'SCRAM-SHA-1'), $in, 'SCRAM-SHA-1, a client that cannot bind';
 
 # ---- EXTERNAL: a terminator that has verified a certificate says so in the environment ----
 
@@ -326,7 +361,7 @@ END
     }
 }
 
-for ($server, $tls, $external, $email) {
+for ($server, $tls, $old, $external, $email) {
     unlike $_->log_text, qr/secret(?!=)/, 'no password in the log';
 }
 done_testing;
