@@ -41,17 +41,22 @@ static int make_challenge(char *body, size_t room, struct auth_credentials const
   return snprintf(body, room, "%s\ncram-md5\n%s\n%s\n", source_service(), challenge, encoded);
 }
 
+/* What stands before any command: for the service's log. */
+static char const *client_address(void) {
+  char const *ip = getenv("TCPREMOTEIP");
+  return ip && daemon_may_say(ip) ? ip : "";
+}
+
 /* Returns the size, -1 if it is too large for this protocol. */
 static int make_request(struct auth_credentials const *c) {
   char body[DAEMON_REQUEST_MAX + 1];
-  char const *ip = getenv("TCPREMOTEIP");
+  char const *ip = client_address();
   int size = c->mechanism ? make_challenge(body, sizeof body, c)
                           : snprintf(body, sizeof body, "%s\nlogin\n%s\n%s\n", source_service(),
                                      c->user, c->password);
   if (size < 0 || (size_t)size >= sizeof body) return -1;
-  bool told = ip && *ip && daemon_may_say(ip);
-  size = snprintf(request, sizeof request, "%s%s%sAUTH %d\n%s", told ? "TCPREMOTEIP=" : "",
-                  told ? ip : "", told ? "\n" : "", size, body);
+  size = snprintf(request, sizeof request, "%s%s%sAUTH %d\n%s", *ip ? "TCPREMOTEIP=" : "", ip,
+                  *ip ? "\n" : "", size, body);
   explicit_bzero(body, sizeof body);
   return size < 0 || (size_t)size >= sizeof request ? -1 : size;
 }
@@ -138,24 +143,6 @@ static struct auth_result temporary(char const *user, char const *why) {
   return (struct auth_result){AUTH_TEMPORARY, "auth-service"};
 }
 
-/* A user of the system has groups, and perhaps a uid that only the system knows. */
-static struct auth_result add_system_user(struct source_query const *q, struct source_entry *e,
-                                          bool has_uid) {
-  static struct source_entry of_system;
-  if (!e->system_user) return (struct auth_result){AUTH_ACCEPT, 0};
-  enum source_answer found = system_lookup(e->system_user, &of_system);
-  source_wipe(&of_system);
-  if (found == SOURCE_UNKNOWN)
-    return temporary(q->name, "it names a user that passwd does not have");
-  if (found == SOURCE_TEMPORARY) return (struct auth_result){AUTH_TEMPORARY, "account-database"};
-  if (has_uid && of_system.account.uid != e->account.uid)
-    return temporary(q->name, "its uid is not that of the user it names");
-  e->account.uid = of_system.account.uid;
-  e->account.groups = of_system.account.groups;
-  e->account.groups_count = of_system.account.groups_count;
-  return (struct auth_result){AUTH_ACCEPT, 0};
-}
-
 static struct auth_result take_answer(struct source_query const *q, struct source_entry *e) {
   bool has_uid;
   if (!*answer) return temporary(q->name, "it has closed the connection without one");
@@ -164,17 +151,16 @@ static struct auth_result take_answer(struct source_query const *q, struct sourc
   case DAEMON_NONSENSE: return temporary(q->name, "it is none");
   case DAEMON_ACCOUNT: break;
   }
-  return add_system_user(q, e, has_uid);
+  char const *problem = system_complete(e, has_uid);
+  if (!problem) return (struct auth_result){AUTH_ACCEPT, 0};
+  if (*problem) return temporary(q->name, problem);
+  return (struct auth_result){AUTH_TEMPORARY, "account-database"};
 }
 
-/* What is asked is in `credentials`: a password, or a challenge. */
-static struct auth_result ask(struct source const *s, struct source_query const *q,
-                              char const *password, struct source_entry *e) {
-  (void)s;
-  (void)password;
-  if (!may_be_asked(credentials)) return (struct auth_result){AUTH_DECLINE, "control-character"};
-  int size = make_request(credentials);
-  if (size < 0) return (struct auth_result){AUTH_DECLINE, "oversized-credentials"};
+static struct auth_result exchange_request(int size, struct source_query const *q,
+                                           struct source_entry *e) {
+  if (size < 0 || (size_t)size >= sizeof request)
+    return (struct auth_result){AUTH_DECLINE, "oversized-credentials"};
   ssize_t got = exchange((size_t)size);
   explicit_bzero(request, sizeof request);
   struct auth_result result =
@@ -183,8 +169,32 @@ static struct auth_result ask(struct source const *s, struct source_query const 
   return result;
 }
 
+/* What is asked is in `credentials`: a password, or a challenge. */
+static struct auth_result ask(struct source const *s, struct source_query const *q,
+                              char const *password, struct source_entry *e) {
+  (void)s;
+  (void)password;
+  if (!may_be_asked(credentials)) return (struct auth_result){AUTH_DECLINE, "control-character"};
+  return exchange_request(make_request(credentials), q, e);
+}
+
+/* PRE: who somebody is. */
+static enum source_answer look_up(struct source const *s, struct source_query const *q,
+                                  struct source_entry *e) {
+  (void)s;
+  char const *ip = client_address();
+  if (!daemon_may_say(q->name)) return SOURCE_UNKNOWN;
+  int size = snprintf(request, sizeof request, "%s%s%sPRE . %s %s\n", *ip ? "TCPREMOTEIP=" : "", ip,
+                      *ip ? "\n" : "", q->service, q->name);
+  switch (exchange_request(size, q, e).verdict) {
+  case AUTH_ACCEPT: return SOURCE_FOUND;
+  case AUTH_TEMPORARY: return SOURCE_TEMPORARY;
+  default: return SOURCE_UNKNOWN;
+  }
+}
+
 static struct source const service = {
-    .name = "authclient", .unavailable = "auth-service", .verify = ask};
+    .name = "authclient", .unavailable = "auth-service", .lookup = look_up, .verify = ask};
 
 static struct auth_result verify(struct auth_credentials const *c, struct auth_account *a) {
   static struct source_entry entry; /* the account points into it */
@@ -199,5 +209,6 @@ int main(int argc, char **argv) {
   static char const *const mechanisms[] = {"CRAM-MD5", 0};
   static struct auth_module const module = {
       .name = "authclient", .mechanisms = mechanisms, .verify = verify};
+  if (who_is_asked()) who_tell(&service);
   auth_run(argc, argv, &module);
 }

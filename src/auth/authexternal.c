@@ -8,10 +8,11 @@
 
 static struct auth_result verify(struct auth_credentials const *c, struct auth_account *a) {
   static struct source_entry entry; /* the account points into it */
-  char const *user = tls_peer_identity();
-  if (!user) return (struct auth_result){AUTH_DECLINE, "no-certificate"};
-  a->user = user;
-  if (c->authzid && strcmp(c->authzid, user))
+  static char room[USER_ROOM], asked_room[USER_ROOM];
+  char const *identity = tls_peer_identity();
+  if (!identity) return (struct auth_result){AUTH_DECLINE, "no-certificate"};
+  char const *user = a->user = domain_complete(identity, room);
+  if (c->authzid && strcmp(domain_complete(c->authzid, asked_room), user))
     return (struct auth_result){AUTH_REFUSE, "authorization-identity"};
   struct auth_result result = proven_verify(user, &entry);
   source_wipe(&entry);

@@ -9,13 +9,30 @@
 static struct auth_result const unknown_user = {AUTH_DECLINE, "unknown-user"};
 
 /* Only accounts are asked for, never a password. */
-static struct source const *const sources[] = {&source_userdb, &source_passwd, &source_shadow, 0};
+static struct source const *const own[] = {&source_userdb, &source_passwd, &source_shadow, 0};
+
+/* What needs a library, or a service, is asked as a program. */
+#define OTHER(module) \
+  { .name = (module), .unavailable = "account-source", .lookup = who_ask }
+static struct source const others[] = {
+    OTHER("authpam"),   OTHER("authldap"),   OTHER("authpgsql"),
+    OTHER("authmysql"), OTHER("authsqlite"), OTHER("authclient"),
+};
+#undef OTHER
+
+static bool is_named(struct source const *s, char const *name, size_t size) {
+  return strlen(s->name) == size && !memcmp(s->name, name, size);
+}
 
 static struct source const *find_source(char const *name, size_t size) {
-  for (struct source const *const *s = sources; *s; s++)
-    if (strlen((*s)->name) == size && !memcmp((*s)->name, name, size)) return *s;
+  for (struct source const *const *s = own; *s; s++)
+    if (is_named(*s, name, size)) return *s;
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (is_named(&others[i], name, size)) return &others[i];
   log_die(EXIT_MISUSE, "bad-setting", "name", "authmodulelist", "value", name, "wanted",
-          "authuserdb, authpwd, authshadow, with blanks between", (char *)0);
+          "some of authuserdb authpwd authshadow authpam authldap authpgsql authmysql authsqlite "
+          "authclient, with blanks between",
+          (char *)0);
 }
 
 static struct auth_result ask(struct source const *s, struct source_query const *q,

@@ -4,6 +4,7 @@
 #include "base/base.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,6 +89,14 @@ enum source_answer source_lookup(struct source const *s, struct source_query con
   source_forget(e);
   enum source_answer answer = s->lookup(s, q, e);
   return answer == SOURCE_FOUND ? finish(s, q, e) : answer;
+}
+
+void source_mark_refused(struct source_query const *q, struct source_entry *e) {
+  char options[OPTIONS_MAX], shut[64];
+  if (!e->refusal && !e->after) return;
+  snprintf(shut, sizeof shut, "disable%s=1", q->service);
+  if (options_merge(shut, e->account.options, options, sizeof options))
+    e->account.options = source_keep(e, options);
 }
 
 struct auth_result source_judge(struct source_entry const *e, bool proved) {
@@ -179,6 +188,7 @@ static struct auth_result verify(struct auth_credentials const *c, struct auth_a
 noreturn void source_run(int argc, char **argv, struct source const *s) {
   struct auth_module const module = {
       .name = s->name, .authzid = master_is_possible(), .verify = verify};
+  if (who_is_asked()) who_tell(s);
   module_source = s;
   auth_run(argc, argv, &module);
 }

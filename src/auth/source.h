@@ -3,6 +3,7 @@
  *
  *   source.c           what is the same for all: asking, judging, the module made of a source
  *   proven.c           the accounts of users who have proved otherwise who they are
+ *   who.c, ask.c       who somebody is, said by one module to another
  *   master.c           logins of a master user as somebody else
  *   options.c, system.c  what several of them need
  *   sources.c          all sources that this build has, by name
@@ -107,6 +108,9 @@ struct auth_result source_judge(struct source_entry const *, bool proved);
 /* The judgement of a password by the hash, clear password and application passwords of an entry
  * that was found.  Of the last the label comes into the account. */
 struct auth_result source_compare(struct source_entry *, char const *password);
+/* If the entry may not be used now, so says its option `disable` and the service's name, by which
+ * other programs go: mail for such an account is still delivered. */
+void source_mark_refused(struct source_query const *, struct source_entry *);
 /* Erases the secrets; the account stays. */
 void source_wipe(struct source_entry *);
 /* Erases everything and gives memory back: the entry is empty again. */
@@ -128,8 +132,18 @@ bool master_verify(struct source const *, struct auth_credentials const *, struc
 
 /* ---- proven.c ---- */
 /* The judgement of a user who needs no password any more, by the first of the sources in
- * authmodulelist that knows them: authuserdb, authpwd, authshadow. */
+ * authmodulelist that knows them. */
 struct auth_result proven_verify(char const *user, struct source_entry *);
+
+/* ---- who.c, ask.c: doc/chain.md, "Who somebody is" ---- */
+#define WHO_MECHANISM "PRE" /* the value of AUTHMECH; no client can name it */
+/* Whether this module is asked that, and not for a login. */
+bool who_is_asked(void);
+/* Says what this source knows of the user, as authd would, and ends. */
+noreturn void who_tell(struct source const *);
+/* The `lookup` of a source that is the module of its name, run as a child. */
+enum source_answer who_ask(struct source const *, struct source_query const *,
+                           struct source_entry *);
 
 /* ---- options.c: Courier's account options, `name=value,name=value` ---- */
 /* The value of an option; returns its size, 0 if there is none. */
@@ -149,6 +163,10 @@ bool system_groups(struct auth_account *);
 bool system_is_name(char const *);
 /* Fills account and system_user from passwd; the name is looked up as it is. */
 enum source_answer system_lookup(char const *name, struct source_entry *);
+/* For an entry that some other program has filled: if it names a user of the system, their groups,
+ * and their uid unless it has one.  Returns null, or what is wrong in words; they are empty where
+ * the system could not tell, which has been logged. */
+char const *system_complete(struct source_entry *, bool has_uid);
 /* What the functions of NSS leave in errno for a name that nobody knows. */
 bool system_means_unknown(int error);
 /* A uid or gid, as a number or by its name; false if there is none such. */

@@ -40,13 +40,12 @@ static bool connect_server(void) {
 }
 
 /* One search over the lasting connection, which may have been lost since the last one. */
-static int search(char const *base, char const *filter, char **attributes, int limit,
+static int search(char const *base, int scope, char const *filter, char **attributes, int limit,
                   LDAPMessage **result) {
   for (;;) {
     bool fresh = !server;
     if (fresh && !connect_server()) return LDAP_SERVER_DOWN;
-    int r = ldap_server_search(server, &settings, base, LDAP_SCOPE_SUBTREE, filter, attributes,
-                               limit, result);
+    int r = ldap_server_search(server, &settings, base, scope, filter, attributes, limit, result);
     if (r == LDAP_SUCCESS || r == LDAP_SIZELIMIT_EXCEEDED || r == LDAP_NO_SUCH_OBJECT) return r;
     ldap_server_log(&settings, "search", base, r);
     ldap_msgfree(*result);
@@ -193,7 +192,7 @@ static enum source_answer map_name(struct variables *v) {
   if (!*v->domain || !variables_expand(v, settings.map_filter, strlen(settings.map_filter),
                                        ldap_escape, filter, sizeof filter))
     return SOURCE_UNKNOWN;
-  int r = search(settings.map_base, filter, wanted, 2, &result);
+  int r = search(settings.map_base, LDAP_SCOPE_SUBTREE, filter, wanted, 2, &result);
   if (r != LDAP_SUCCESS && r != LDAP_NO_SUCH_OBJECT) {
     ldap_msgfree(result);
     return SOURCE_TEMPORARY;
@@ -208,24 +207,19 @@ static enum source_answer map_name(struct variables *v) {
   return good ? SOURCE_FOUND : SOURCE_UNKNOWN;
 }
 
-static enum source_answer look_up(struct source const *s, struct source_query const *q,
+/* Where an entry is to be found, and what it has to match. */
+struct place {
+  char const *base;
+  int scope;
+  char filter[FILTER_MAX];
+};
+
+static enum source_answer look_at(struct place const *at, char const *name,
                                   struct source_entry *e) {
-  (void)s;
-  char filter[FILTER_MAX], *attributes[ATTRIBUTES_MAX + 1];
-  struct variables v;
+  char *attributes[ATTRIBUTES_MAX + 1];
   LDAPMessage *result = 0;
-  if (!variables_set(&v, q, settings.domain)) return SOURCE_UNKNOWN;
-  char name[sizeof v.user];
-  memcpy(name, v.user, sizeof name);
-  if (settings.map_filter) {
-    enum source_answer mapped = map_name(&v);
-    if (mapped != SOURCE_FOUND) return mapped;
-  }
-  if (!make_filter(&v, settings.filter, settings.map_filter ? settings.map_mail : settings.mail,
-                   filter))
-    return SOURCE_UNKNOWN;
   list_attributes(attributes);
-  int r = search(settings.base, filter, attributes, 2, &result);
+  int r = search(at->base, at->scope, at->filter, attributes, 2, &result);
   enum source_answer answer = SOURCE_TEMPORARY;
   if (r == LDAP_SUCCESS || r == LDAP_SIZELIMIT_EXCEEDED)
     answer = take(server, result, r == LDAP_SIZELIMIT_EXCEEDED, name, e);
@@ -233,6 +227,39 @@ static enum source_answer look_up(struct source const *s, struct source_query co
     answer = SOURCE_UNKNOWN;
   ldap_msgfree(result);
   return answer;
+}
+
+/* The entry whose name is made of the user's. */
+static bool make_direct(struct variables const *v, char dn[FILTER_MAX], char filter[FILTER_MAX]) {
+  char const *text = *settings.filter ? settings.filter : "(objectClass=*)";
+  return variables_expand(v, settings.direct_dn, strlen(settings.direct_dn), ldap_escape, dn,
+                          FILTER_MAX) &&
+         variables_expand(v, text, strlen(text), ldap_escape, filter, FILTER_MAX);
+}
+
+static enum source_answer look_up_direct(struct variables const *v, struct source_entry *e) {
+  char dn[FILTER_MAX];
+  struct place at = {.base = dn, .scope = LDAP_SCOPE_BASE};
+  return make_direct(v, dn, at.filter) ? look_at(&at, v->user, e) : SOURCE_UNKNOWN;
+}
+
+static enum source_answer look_up(struct source const *s, struct source_query const *q,
+                                  struct source_entry *e) {
+  (void)s;
+  struct place at = {.base = settings.base, .scope = LDAP_SCOPE_SUBTREE};
+  struct variables v;
+  if (!variables_set(&v, q, settings.domain)) return SOURCE_UNKNOWN;
+  if (*settings.direct_dn) return look_up_direct(&v, e);
+  char name[sizeof v.user];
+  memcpy(name, v.user, sizeof name);
+  if (settings.map_filter) {
+    enum source_answer mapped = map_name(&v);
+    if (mapped != SOURCE_FOUND) return mapped;
+  }
+  return make_filter(&v, settings.filter, settings.map_filter ? settings.map_mail : settings.mail,
+                     at.filter)
+             ? look_at(&at, name, e)
+             : SOURCE_UNKNOWN;
 }
 
 /* ---- asking the server about the password ---- */
@@ -266,13 +293,10 @@ static struct auth_result bind_found(struct source_entry *e, char const *passwor
 }
 
 /* The user reads their own entry, which has to match the filter as if it had been searched for. */
-static enum source_answer read_own(LDAP *own, char const *dn, struct variables const *v,
-                                   struct source_entry *e) {
-  char *attributes[ATTRIBUTES_MAX + 1], filter[FILTER_MAX];
-  char const *text = *settings.filter ? settings.filter : "(objectClass=*)";
+static enum source_answer read_own(LDAP *own, char const *dn, char const *filter,
+                                   struct variables const *v, struct source_entry *e) {
+  char *attributes[ATTRIBUTES_MAX + 1];
   LDAPMessage *result = 0;
-  if (!variables_expand(v, text, strlen(text), ldap_escape, filter, sizeof filter))
-    return SOURCE_UNKNOWN;
   list_attributes(attributes);
   int r = ldap_server_search(own, &settings, dn, LDAP_SCOPE_BASE, filter, attributes, 2, &result);
   if (r != LDAP_SUCCESS) ldap_server_log(&settings, "read the entry", dn, r);
@@ -284,16 +308,13 @@ static enum source_answer read_own(LDAP *own, char const *dn, struct variables c
 
 static struct auth_result bind_direct(struct source_query const *q, char const *password,
                                       struct source_entry *e) {
-  char dn[FILTER_MAX];
+  char dn[FILTER_MAX], filter[FILTER_MAX];
   struct variables v;
   struct auth_result result;
-  if (!variables_set(&v, q, settings.domain) ||
-      !variables_expand(&v, settings.direct_dn, strlen(settings.direct_dn), ldap_escape, dn,
-                        sizeof dn))
-    return unknown_user;
+  if (!variables_set(&v, q, settings.domain) || !make_direct(&v, dn, filter)) return unknown_user;
   LDAP *own = bind_as(dn, password, &result);
   if (!own) return result;
-  enum source_answer answer = read_own(own, dn, &v, e);
+  enum source_answer answer = read_own(own, dn, filter, &v, e);
   ldap_unbind_ext_s(own, 0, 0);
   if (answer == SOURCE_FOUND) return source_judge(e, true);
   return answer == SOURCE_UNKNOWN ? unknown_user : unavailable;
@@ -320,7 +341,8 @@ static enum source_answer enumerate(struct source const *s, source_visit *visit,
   char const *filter = *settings.enumerate_filter ? settings.enumerate_filter : settings.filter;
   LDAPMessage *result = 0;
   list_attributes(attributes);
-  int r = search(settings.base, *filter ? filter : "(objectClass=*)", attributes, 0, &result);
+  int r = search(settings.base, LDAP_SCOPE_SUBTREE, *filter ? filter : "(objectClass=*)",
+                 attributes, 0, &result);
   LDAPMessage *entry = r == LDAP_SUCCESS ? ldap_first_entry(server, result) : 0;
   for (bool more = true; entry && more; entry = ldap_next_entry(server, entry)) {
     char *name = ldap_server_value(server, entry, settings.mail);

@@ -51,6 +51,8 @@ static void do_not_delay(int status, unsigned int microseconds, void *data) {
   (void)data;
 }
 
+static char const password_expired[] = "password-expired";
+
 struct meaning {
   int status;
   struct auth_result result;
@@ -80,7 +82,7 @@ static struct auth_result judge_account(int status) {
       {PAM_ACCT_EXPIRED, {AUTH_REFUSE, "account-expired"}},
       {PAM_AUTH_ERR, {AUTH_REFUSE, "not-permitted"}},
       {PAM_PERM_DENIED, {AUTH_REFUSE, "not-permitted"}},
-      {PAM_NEW_AUTHTOK_REQD, {AUTH_REFUSE, "password-expired"}},
+      {PAM_NEW_AUTHTOK_REQD, {AUTH_REFUSE, password_expired}},
       {PAM_USER_UNKNOWN, {AUTH_DECLINE, "unknown-user"}},
   };
   return find(meanings, sizeof meanings / sizeof *meanings, status);
@@ -91,15 +93,19 @@ static void log_status(pam_handle_t *pam, char const *attempt, char const *servi
             "remedy", "see /etc/pam.d and the modules named there", (char *)0);
 }
 
+static struct auth_result check_account(pam_handle_t *pam, char const *service) {
+  int status = pam_acct_mgmt(pam, PAM_SILENT);
+  struct auth_result result = judge_account(status);
+  if (result.verdict == AUTH_TEMPORARY) log_status(pam, "pam_acct_mgmt", service, status);
+  return result;
+}
+
 static struct auth_result authenticate(pam_handle_t *pam, char const *service) {
   int status = pam_authenticate(pam, PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK);
   struct auth_result result = judge_password(status);
   if (result.verdict == AUTH_TEMPORARY) log_status(pam, "pam_authenticate", service, status);
   if (result.verdict != AUTH_ACCEPT) return result;
-  status = pam_acct_mgmt(pam, PAM_SILENT);
-  result = judge_account(status);
-  if (result.verdict == AUTH_TEMPORARY) log_status(pam, "pam_acct_mgmt", service, status);
-  return result;
+  return check_account(pam, service);
 }
 
 static void set_items(pam_handle_t *pam) {
@@ -121,32 +127,62 @@ static struct auth_result find_account(pam_handle_t *pam, char const *name,
                                   : (struct auth_result){AUTH_TEMPORARY, "account-database"};
 }
 
-static struct auth_result verify(struct source const *s, struct source_query const *q,
-                                 char const *password, struct source_entry *e) {
-  (void)s;
-  struct conversation c = {password, false};
-  struct pam_conv conversation = {converse, &c};
+/* What is to be done between PAM's beginning and its end. */
+typedef struct auth_result task(pam_handle_t *, struct source_query const *, struct source_entry *);
+
+static struct auth_result with_pam(struct source_query const *q, struct conversation *c, task *t,
+                                   struct source_entry *e) {
+  struct pam_conv conversation = {converse, c};
   pam_handle_t *pam = 0;
-  if (!system_is_name(q->name)) return (struct auth_result){AUTH_DECLINE, "unknown-user"};
   int status = pam_start(q->service, q->name, &conversation, &pam);
   if (status != PAM_SUCCESS) {
     log_status(pam, "pam_start", q->service, status);
     return (struct auth_result){AUTH_TEMPORARY, "pam"};
   }
   set_items(pam);
+  struct auth_result result = t(pam, q, e);
+  pam_end(pam, status);
+  return result;
+}
+
+static struct auth_result log_in(pam_handle_t *pam, struct source_query const *q,
+                                 struct source_entry *e) {
   struct auth_result result = authenticate(pam, q->service);
   if (result.verdict == AUTH_ACCEPT) result = find_account(pam, q->name, e);
-  pam_end(pam, status);
   e->hash = 0; /* passwd's own, which nobody has asked for */
   return result;
 }
 
+static struct auth_result verify(struct source const *s, struct source_query const *q,
+                                 char const *password, struct source_entry *e) {
+  (void)s;
+  struct conversation c = {password, false};
+  if (!system_is_name(q->name)) return (struct auth_result){AUTH_DECLINE, "unknown-user"};
+  return with_pam(q, &c, log_in, e);
+}
+
+static struct auth_result look_at_account(pam_handle_t *pam, struct source_query const *q,
+                                          struct source_entry *e) {
+  (void)e;
+  return check_account(pam, q->service);
+}
+
+/* Without a password there is still PAM's account phase, which nobody is to get around. */
 static enum source_answer look_up(struct source const *s, struct source_query const *q,
                                   struct source_entry *e) {
   (void)s;
+  struct conversation silent = {"", true};
   enum source_answer answer = system_lookup(q->name, e);
   e->hash = 0;
-  return answer;
+  if (answer != SOURCE_FOUND || !e->account.uid) return answer;
+  struct auth_result result = with_pam(q, &silent, look_at_account, e);
+  if (result.verdict == AUTH_TEMPORARY) return SOURCE_TEMPORARY;
+  if (result.verdict == AUTH_ACCEPT) return SOURCE_FOUND;
+  if (!strcmp(result.reason, password_expired))
+    e->after = result.reason;
+  else
+    e->refusal = result.reason;
+  return SOURCE_FOUND;
 }
 
 static enum source_answer enumerate(struct source const *s, source_visit *visit, void *context) {

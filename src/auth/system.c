@@ -88,6 +88,21 @@ enum source_answer system_lookup(char const *name, struct source_entry *e) {
   return SOURCE_TEMPORARY;
 }
 
+char const *system_complete(struct source_entry *e, bool has_uid) {
+  static struct source_entry of_system;
+  if (!e->system_user) return 0;
+  enum source_answer found = system_lookup(e->system_user, &of_system);
+  source_wipe(&of_system);
+  if (found == SOURCE_UNKNOWN) return "it names a user that passwd does not have";
+  if (found == SOURCE_TEMPORARY) return "";
+  if (has_uid && of_system.account.uid != e->account.uid)
+    return "its uid is not that of the user it names";
+  e->account.uid = of_system.account.uid;
+  e->account.groups = of_system.account.groups;
+  e->account.groups_count = of_system.account.groups_count;
+  return 0;
+}
+
 static bool scan_id(char const *word, uint32_t *id) {
   return uint320_scan(word, id) && *id < UINT32_MAX;
 }

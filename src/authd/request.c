@@ -208,17 +208,6 @@ static void serve_passwd(struct task *t) {
   say_fail(t); /* there is no other answer */
 }
 
-/* Mail for an account that may not log in is still delivered; whoever asks because of a login sees
- * Courier's option, which shuts this service. */
-static void mark_refused(struct task *t) {
-  static char options[SOURCE_TEXT_MAX];
-  char shut[64];
-  if (!t->entry.refusal) return;
-  snprintf(shut, sizeof shut, "disable%s=1", t->query.service);
-  if (options_merge(shut, t->entry.account.options, options, sizeof options))
-    t->entry.account.options = source_keep(&t->entry, options);
-}
-
 static enum source_answer look_up(struct task *t, struct source const *s) {
   enum source_answer answer = source_lookup(s, &t->query, &t->entry);
   return answer == SOURCE_FOUND && account_superuser(&t->entry.account) ? SOURCE_UNKNOWN : answer;
@@ -231,7 +220,7 @@ static void serve_pre(struct task *t) {
     if (t->request.module && strcmp(t->request.module, s->name) != 0) continue;
     enum source_answer answer = look_up(t, s);
     if (answer == SOURCE_FOUND) {
-      mark_refused(t);
+      source_mark_refused(&t->query, &t->entry);
       say_account(t);
       return;
     }

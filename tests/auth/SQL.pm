@@ -7,7 +7,7 @@ use Exporter 'import';
 use Test::More;
 use Module;
 
-our @EXPORT = qw(accounts questions verdict);
+our @EXPORT = qw(accounts questions verdict proven);
 
 my $hash = hash('secret');
 my $sha = '{SSHA}' . `printf secretsalt | openssl dgst -sha1 -binary | { cat; printf salt; } | base64` =~ s/\s//gr;
@@ -48,6 +48,50 @@ sub verdict {
     my $r = run_module([@words, "$T/program"], input => "$user\0$password\0x\0", env => \%env);
     return ('accept', $r) if seen($r, 'name') eq 'program';
     return ($r->{log} =~ /reason=(\S+)\n\z/ ? $1 : "no verdict: $r->{log}", $r);
+}
+
+# The same for a user whom a certificate names, with accounts from these modules; or from a list of them and
+# the words to run all that by.
+sub proven {
+    my ($modules, $user, %env) = @_;
+    my ($list, @before) = ref $modules ? @$modules : $modules;
+    my $r = run_module([@before, "$BIN/authexternal", "$T/program"], input => "\0\0\0", env => {
+        PATH => "$BIN:$ENV{PATH}", AUTHMECH => 'EXTERNAL', SSL_PROTOCOL => 'TLSv1.2', TLS_EXTERNAL => 'CN',
+        SSL_PEER_CERT_SUBJECT_CN => $user, authmodulelist => $list, %env });
+    return ('accept', $r) if seen($r, 'name') eq 'program';
+    return ($r->{log} =~ /^authexternal: .* reason=(\S+)\n\z/m ? $1 : "no verdict: $r->{log}", $r);
+}
+
+# Who somebody is: the module asked without a password, for a user who has proved it otherwise.
+sub questions_of_others {
+    my ($module, $prefix, %all) = @_;
+    my $try = sub { (proven($module, @_))[0] };
+    my ($answer, $r) = proven($module, 'sha', %all, DEFAULT_DOMAIN => 'example.com', DEFAULTOPTIONS => 'a=b');
+    is $answer, 'accept', "authexternal with accounts of $module";
+    is seen($r, 'uid'), "$UID,$UID", 'the uid';
+    is seen($r, 'env') =~ s/.*?((?:AUTHMODULE|MAILDIR|MAILDIRQUOTA|OPTIONS|USER)=[^|]*)/$1|/gr =~ s/\|[^|]*\z//r,
+        'AUTHMODULE=authexternal|MAILDIR=Mail|MAILDIRQUOTA=1000S|OPTIONS=sharedgroup=x,a=b|USER=sha@example.com', 'and the account';
+    is seen($r, 'fds'), '0 1 2', 'no descriptor is left';
+    unlike $r->{out}, qr/\Q$prefix\E|secret/, 'and no setting of the database';
+    is $try->('sha', %all, DEFDOMAIN => '@example.com'), 'accept', 'a certificate without a domain';
+    is $try->('none', %all), 'accept', 'no password is needed';
+    is $try->('nobody', %all), 'unknown-user', 'an unknown user';
+    is $try->("' OR '1'='1", %all), 'unknown-user', 'no name is SQL';
+    is $try->('off', %all), 'disabled', 'an account that is disabled';
+    is $try->('ann', %all, DEFAULTOPTIONS => 'disableimap=1'), 'disabled', '... by DEFAULTOPTIONS';
+    is $try->($_, %all), 'unknown-user', "never $_" for qw(root wheel);
+    is $try->('homeless', %all), 'account-source', 'a relative home: temporary';
+    is $try->('ann', %all, "${prefix}_USER_TABLE" => 'nowhere'), 'account-source', 'no such table: temporary';
+    is((proven("authuserdb $module", 'ann', %all))[0], 'accept', 'behind a source that fails');
+    is $try->('ann', %all, PATH => join ':', grep { $_ ne $BIN } split /:/, $ENV{PATH}), 'account-source', 'a module that is not installed: temporary';
+
+    # The question alone makes nobody anything.
+    my @question = (input => "ann\0\0\0");
+    $r = run_module(["$BIN/$module", "$T/program"], @question, plain => 1, env => { %all, AUTHMECH => 'PRE' });
+    is "$r->{code} $r->{out}", "0 UID=$UID\nGID=$GID\nHOME=/\nADDRESS=ann\nNAME=Ann\n.\n", 'what it is told';
+    $r = run_module(["$BIN/$module", "$T/program"], @question, env => { %all, AUTHMECH => 'PRE' });
+    is seen($r, 'name'), 'imaplogin', 'under imaplogin there is no such question';
+    like $r->{log}, qr/reason=unknown-mechanism$/, '... but a mechanism that nobody knows';
 }
 
 # module, the prefix of its settings, how to write a || b, and the settings that lead to the server.
@@ -95,6 +139,8 @@ sub questions {
 
     is $try->('ann', 'secret', %env, "${prefix}_WHERE_CLAUSE" => "name = 'Ann'"), 'accept', 'WHERE_CLAUSE';
     is $try->('ann', 'secret', %env, "${prefix}_WHERE_CLAUSE" => "name = 'x' OR name = 'y'"), 'unknown-user', 'as a whole';
+
+    questions_of_others($module, $prefix, %all);
 
     my $select = "SELECT $concatenated, hash, '', $UID, $GID, '/' FROM popbox";
     my %clause = (%server, DEFAULT_DOMAIN => 'example.com');

@@ -48,6 +48,23 @@ is verdict($s->{directory}, 'ann', "secret\nx"), 'control-character', 'a line fe
 is verdict($s->{directory}, 'ann', 'x' x 3900), 'rejected', 'a long password';
 like service_log($s), qr/: accepted user=ann ip=192\.0\.2\.3 service=imap /, 'authd knows the address';
 
+# Who somebody is, for a certificate.
+sub known {
+    my ($directory, $user, %env) = @_;
+    $r = run_module(["$BIN/authexternal", "$T/program"], input => "\0\0\0", env => { PATH => "$BIN:$ENV{PATH}", AUTHMECH => 'EXTERNAL',
+        SSL_PROTOCOL => 'TLSv1.2', TLS_EXTERNAL => 'CN', SSL_PEER_CERT_SUBJECT_CN => $user, authmodulelist => 'authclient',
+        authdaemonvar => $directory, TCPREMOTEIP => '192.0.2.3', %env });
+    return 'accept' if seen($r, 'name') eq 'program';
+    return $r->{log} =~ /^authexternal: .*reason=(\S+)\n\z/m ? $1 : "no verdict: $r->{log}";
+}
+is known($s->{directory}, 'ann'), 'accept', 'PRE: an account without its password';
+is seen($r, 'uid'), "$UID,$UID", 'the session is the user\'s';
+like $r->{out}, qr/^env=$_$/m, $_ for 'USER=ann', 'MAILDIR=/srv/ann', 'MAILDIRQUOTA=9S', 'OPTIONS=x=1', 'AUTHMODULE=authexternal';
+is known($s->{directory}, 'nobody'), 'unknown-user', 'an unknown user';
+is known($s->{directory}, 'carl'), 'disabled', 'a disabled account';
+is known($s->{directory}, "ann\n."), 'unknown-user', 'a line feed in the name';
+is known("$T/none", 'ann'), 'account-source', 'no service: temporary';
+
 my $challenge = '<1896.697170952@postoffice.reston.mci.net>';
 chomp(my $digest = `printf %s '$challenge' | openssl dgst -md5 -hmac secret -r | cut -c1-32`);
 my %mechanism = (env => { AUTHMECH => 'CRAM-MD5' });

@@ -137,6 +137,21 @@ for my $way (sort keys %ways) {
         like try_it($_, 'secret', %env), qr/^(unknown-user|wrong-password)\z/, "$way: no name is a filter: " . substr(s/[^ -~]/./gr, 0, 30);
     }
 }
+# Who somebody is, for a certificate: the reader says.
+is +(proven('authldap', 'ann', %direct))[0], 'account-source', 'nobody may read the entry without its password';
+$direct{$_} = $reader{$_} for 'LDAP_BINDDN', 'LDAP_BINDPW';
+for my $way (sort keys %ways) {
+    my %env = %{ $ways{$way} };
+    my ($answer, $r) = proven('authldap', 'ann', %env);
+    is $answer, 'accept', "$way: an account without its password";
+    is seen($r, 'uid') . '|' . seen($r, 'env') =~ s/.*?((?:MAILDIR|MAILDIRQUOTA|OPTIONS|USER)=[^|]*)/$1|/gr =~ s/\|[^|]*\z//r,
+        "$UID,$UID|MAILDIR=maildirs/ann|MAILDIRQUOTA=2000S|OPTIONS=disableimap=0,sharedgroup=staff|USER=ann\@example.com", 'whole';
+    unlike $r->{out}, qr/LDAP|secret/, 'without the settings';
+    is +(proven('authldap', 'off', %env))[0], 'disabled', 'disabled';
+    is +(proven('authldap', $_, %env))[0], 'unknown-user', "$way: never $_" for 'root', 'nobody', '*', 'ann)(&', 'ann,ou=people', 'ann\\';
+    is +(proven('authldap', 'ann', %env, LDAP_FILTER => '(sn=x)'))[0], 'unknown-user', 'LDAP_FILTER counts';
+}
+is +(proven('authldap', 'twin', %manager))[0], 'account-source', 'two entries are no answer for a certificate';
 is try_it('twin', 'secret', %manager), 'directory', 'two entries are no answer';
 my ($answer, $r) = verdict('authldap', 'ANN@Example.com', 'secret', %manager);
 is $answer, 'accept', 'letter case';
@@ -185,6 +200,7 @@ stop_server($server);
 for my $way (sort keys %ways) {
     ($answer, $r) = verdict('authldap', 'ann', 'secret', %{ $ways{$way} });
     is $answer, 'directory', "$way: the server is down: temporary";
+    is +(proven('authldap', 'ann', %{ $ways{$way} }))[0], 'account-source', '... for a certificate';
     like $r->{log}, qr{failed attempt=\w+ server=ldap://\S+ .*why="Can't contact LDAP server" remedy=}, 'logged';
 }
 done_testing;

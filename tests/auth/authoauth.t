@@ -238,6 +238,10 @@ for my $name (qw(OAUTH_JWKS OAUTH_ISSUER OAUTH_AUDIENCE)) {
     like verdict(bearer($token), $name => ''), qr/^exit 100/, "no $name";
 }
 like verdict(bearer($token), OAUTH_SCOPE => 'a"b'), qr/^exit 100/, 'a scope with a quote';
+mkdir "$T/bin";
+write_file("$T/bin/authpgsql", "#!/bin/sh\nprintf 'UID=$UID\\nGID=$GID\\nHOME=$home\\nADDRESS=%s\\n.\\n' \"\$(tr '\\0' ' ' <&3)\"\n", 0755);
+is verdict(bearer(token('rsa', { sub => 'carl' })), authmodulelist => 'authuserdb authpgsql', PATH => "$T/bin:$ENV{PATH}"), 'in "carl   "',
+  'an account that another module has';
 like verdict(bearer($token), authmodulelist => 'authx'), qr/^exit 100/, 'a source that is none';
 
 # ---- from the client's first byte ----

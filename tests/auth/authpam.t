@@ -7,7 +7,7 @@ use FindBin;
 use lib $FindBin::Bin;
 use Test::More;
 use Module;
-use SQL 'verdict';
+use SQL 'verdict', 'proven';
 
 plan skip_all => 'only root can give a process another /etc' if $>;
 plan skip_all => 'no mount namespaces here' if system 'unshare -m true 2>/dev/null';
@@ -32,6 +32,7 @@ write_file("$T/pam.d/imap", "auth required $pam_unix\naccount required $pam_unix
 write_file("$T/pam.d/deny", "auth required pam_permit.so\naccount required pam_deny.so\n");
 write_file("$T/pam.d/permit", "auth required pam_permit.so\naccount required pam_permit.so\n");
 write_file("$T/pam.d/broken", "auth required pam_no_such_module.so\naccount required pam_permit.so\n");
+write_file("$T/pam.d/torn", "auth required pam_permit.so\naccount required pam_no_such_module.so\n");
 write_file("$T/pam.d/other", "auth required pam_deny.so\naccount required pam_deny.so\n");
 write_file("$T/script", "#!/bin/sh\ntr -d '\\0' >$T/password\nenv >$T/environment\n", 0755);
 write_file("$T/pam.d/exec", "auth required pam_exec.so quiet expose_authtok $T/script\naccount required pam_permit.so\n");
@@ -83,6 +84,14 @@ SKIP: {
     is try_it('authpam', $_, 'x', AUTHSERVICE => 'exec'), 'unknown-user', 'no name: ' . s/[^ -~]/./gr
         for '../ann', '/etc/passwd', "ann\nroot", 'ann bob', '-h', 'x' x 300;
     ok !-e "$T/password", 'PAM does not see what is no name';
+    # For a certificate: PAM's account phase is asked, its password is not.
+    my $known = sub { return (proven(['authpam', 'unshare', '-m', 'sh', '-c', $namespace, 'sh'], @_))[0] };
+    is $known->('ann'), 'accept', 'an account without its password';
+    is $known->('nobody-here'), 'unknown-user', 'an unknown user';
+    is $known->('root'), 'unknown-user', 'never root';
+    is $known->($_), 'disabled', "the account phase: $_" for qw(expired old new);
+    is $known->('ann', AUTHSERVICE => 'deny'), 'disabled', 'a service that denies the account';
+    is $known->('ann', AUTHSERVICE => 'torn'), 'account-source', 'a module that is not there: temporary';
     ($answer, $r) = ask('authpam', 'ann', 'secret', AUTHSERVICE => 'broken');
     is $answer, 'pam', 'a module that is not there: temporary';
     like $r->{log}, qr/failed attempt=pam_authenticate service=broken why="[^"]+" remedy=/, 'logged';

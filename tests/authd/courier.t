@@ -105,7 +105,7 @@ SKIP: {
 # ---- Courier's, asked by ours ----
 SKIP: {
     my $authdaemond = '/usr/lib/courier/courier-authlib/authdaemond';
-    skip 'courier-authlib-userdb is not installed', 6 unless -x $authdaemond && -x '/usr/sbin/userdb' && -d '/usr/lib/courier-authlib';
+    skip 'courier-authlib-userdb is not installed', 9 unless -x $authdaemond && -x '/usr/sbin/userdb' && -d '/usr/lib/courier-authlib';
     require Module;
     my $program = do { no warnings 'once'; "$Module::T/program" };
     mkdir "$T/$_" for qw(courier courier-etc);
@@ -136,6 +136,15 @@ SKIP: {
     chomp(my $digest = `printf %s '<1\@example.com>' | openssl dgst -md5 -hmac secret -r | cut -c1-32`);
     is $verdict->('ann', '<1@example.com>', $digest, AUTHMECH => 'CRAM-MD5'), 'accept 12321,12321', 'CRAM-MD5';
     is $verdict->('ann', '<2@example.com>', $digest, AUTHMECH => 'CRAM-MD5'), 'rejected', 'of another challenge';
+    my $known = sub {
+        my $r = Module::run_module(["$BIN/authexternal", $program], input => "\0\0\0", env => { authdaemonvar => "$T/courier",
+            PATH => "$BIN:$ENV{PATH}", AUTHMECH => 'EXTERNAL', SSL_PROTOCOL => 'TLSv1.2', TLS_EXTERNAL => 'CN',
+            SSL_PEER_CERT_SUBJECT_CN => $_[0], authmodulelist => 'authclient' });
+        return Module::seen($r, 'name') eq 'program' ? 'accept ' . Module::seen($r, 'uid') : $r->{log} =~ /reason=(\S+)\n\z/ ? $1 : $r->{log};
+    };
+    is $known->('ann'), 'accept 12321,12321', 'an account for a certificate, by PRE';
+    is $known->('off'), 'disabled', 'disableimap';
+    is $known->('nobody'), 'unknown-user', 'an unknown user';
     kill 'TERM', $pid;
     waitpid $pid, 0;
 }
