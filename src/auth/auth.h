@@ -91,6 +91,9 @@ struct auth_module {
 
 /* ---- run.c ---- */
 noreturn void auth_run(int argc, char **argv, struct auth_module const *);
+/* Somebody has judged these credentials and not admitted them: imaplogin counts that in part,
+ * should nobody admit them and another source fail.  A module that declines has said so already. */
+void auth_tried(void);
 
 /* ---- credentials.c ---- */
 enum {

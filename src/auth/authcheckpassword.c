@@ -69,9 +69,9 @@ static void read_setting(struct job *j) {
 
 /* The program is not to think itself below imaplogin, nor what it has not set itself to be set. */
 static void clean_environment(void) {
-  static char const *const names[] = {"IMAPLOGIN",       "IMAPLOGIN_ARGV",    "IMAPLOGIN_FD",
-                                      "IMAPLOGIN_STATE", "IMAPLOGIN_VERDICT", "IMAPLOGIN_USER",
-                                      "LOGNAME"};
+  static char const *const names[] = {
+      "IMAPLOGIN",         "IMAPLOGIN_ARGV",  "IMAPLOGIN_FD",   "IMAPLOGIN_STATE",
+      "IMAPLOGIN_VERDICT", "IMAPLOGIN_TRIED", "IMAPLOGIN_USER", "LOGNAME"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) unsetenv(names[i]);
   for (size_t i = REPORT_HOME; i < REPORT_COUNT; i++) unsetenv(report_variables[i]);
 }

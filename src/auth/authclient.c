@@ -145,7 +145,9 @@ static struct auth_result temporary(char const *user, char const *why) {
 
 static struct auth_result take_answer(struct source_query const *q, struct source_entry *e) {
   bool has_uid;
-  if (!*answer) return temporary(q->name, "it has closed the connection without one");
+  bool tried = !strcmp(answer, DAEMON_TRIED);
+  if (tried) auth_tried();
+  if (tried || !*answer) return temporary(q->name, "it has closed the connection without one");
   switch (daemon_read_answer(answer, e, &has_uid)) {
   case DAEMON_FAIL: return (struct auth_result){AUTH_DECLINE, "rejected"};
   case DAEMON_NONSENSE: return temporary(q->name, "it is none");

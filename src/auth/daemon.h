@@ -12,6 +12,10 @@
 
 #include "auth/source.h"
 
+/* What authd says before it closes the stream without an answer, if one of its sources has judged
+ * the login and not admitted it.  Others take no notice: it is no answer. */
+#define DAEMON_TRIED "TRIED=1\n"
+
 /* Where Courier has its socket, `socket`, unless authdaemonvar names another directory. */
 #define DAEMON_DIRECTORY "/run/courier/authdaemon"
 

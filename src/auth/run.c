@@ -30,9 +30,17 @@ static void log_verdict(struct run const *r, char const *event, char const *reas
             getenv("TCPREMOTEIP"), "reason", reason, (char *)0);
 }
 
+static void tell_imaplogin(char const *name, char const *value) {
+  if (setenv(name, value, 1) < 0)
+    log_die_failure(EXIT_TEMPORARY, "set", name, "raise the memory limit");
+}
+
+void auth_tried(void) {
+  tell_imaplogin("IMAPLOGIN_TRIED", "1");
+}
+
 static void set_verdict(char const *verdict) {
-  if (setenv("IMAPLOGIN_VERDICT", verdict, 1) < 0)
-    log_die_failure(EXIT_TEMPORARY, "set IMAPLOGIN_VERDICT", 0, "raise the memory limit");
+  tell_imaplogin("IMAPLOGIN_VERDICT", verdict);
 }
 
 /* For imaplogin's own line in the log, which fails without harm. */
@@ -70,6 +78,7 @@ static noreturn void accept_user(struct run *r, char const *reason) {
 static noreturn void decline(struct run *r, char const *reason) {
   log_verdict(r, "declined", reason);
   if (!r->chain.imaplogin) _Exit(EXIT_REFUSED);
+  auth_tried();
   pass_on(r);
 }
 

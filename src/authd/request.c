@@ -18,6 +18,7 @@ struct task {
   int64_t deadline;
   struct source const *source;        /* who has said `result` */
   struct auth_result result;          /* the weightiest so far */
+  bool tried;                         /* some source has declined it */
   char challenge[DAEMON_REQUEST_MAX]; /* decoded, as is the response that follows it */
   char *response;
   char user[DAEMON_REQUEST_MAX + 1]; /* of a challenge's response */
@@ -81,7 +82,9 @@ typedef struct auth_result judge(struct task *, struct source const *);
 static void ask_all(struct task *t, judge *ask) {
   for (size_t i = 0; i < t->settings->sources_count; i++) {
     struct source const *s = t->settings->sources[i];
-    if (weigh(t, s, ask(t, s))) return;
+    struct auth_result result = ask(t, s);
+    if (result.verdict == AUTH_DECLINE) t->tried = true;
+    if (weigh(t, s, result)) return;
   }
 }
 
@@ -195,6 +198,8 @@ static void serve_auth(struct task *t) {
     say_account(t);
   else if (t->result.verdict != AUTH_TEMPORARY)
     say_fail(t);
+  else if (t->tried)
+    say(t, DAEMON_TRIED, strlen(DAEMON_TRIED));
 }
 
 static void serve_passwd(struct task *t) {
@@ -298,6 +303,7 @@ void request_serve(struct settings const *s, int client, char *bytes, size_t siz
   t->client = client;
   t->deadline = deadline;
   t->source = 0;
+  t->tried = false;
   t->result = (struct auth_result){AUTH_DECLINE, "unknown-user"};
   if (daemon_parse(bytes, size, &t->request)) {
     t->query = (struct source_query){t->request.user, t->request.service};

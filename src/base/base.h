@@ -283,6 +283,8 @@ void slowdown_configure(struct slowdown *);
 int64_t slowdown_wait(struct slowdown const *, uint32_t *count);
 /* One failure more. */
 void slowdown_failed(struct slowdown const *);
+/* An eighth of one: a login that some have judged and not admitted, and others could not judge. */
+void slowdown_tried(struct slowdown const *);
 /* A login takes one failure back, no more: who has an account of their own here would otherwise
  * wipe the slate clean between guesses at another's. */
 void slowdown_admitted(struct slowdown const *);

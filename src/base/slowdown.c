@@ -22,6 +22,7 @@ enum {
   BUCKETS = 1 << BUCKETS_LOG2,
   WAYS = 8,          /* with BUCKETS, 65,536 addresses in 1 MiB */
   COUNT_BEYOND = 20, /* what is counted beyond the failures that are free: bounds the punishment */
+  WHOLE = 8,         /* one failure; a try that only some sources could judge is one of its parts */
   LOCK_WAIT_MS = 1000, /* it is held for microseconds, unless the machine is overrun */
   LOCK_PAUSE_NS = 1000000
 };
@@ -29,7 +30,7 @@ enum {
 struct entry {
   uint64_t address;
   uint32_t since; /* seconds of the epoch: what had faded by then is taken off */
-  uint32_t count;
+  uint32_t count; /* of parts of failures */
 };
 
 struct bucket {
@@ -111,17 +112,20 @@ static int table_open(struct table *t, struct slowdown const *s) {
   return -1;
 }
 
+static uint32_t most(struct slowdown const *s) {
+  return (s->free + COUNT_BEYOND) * WHOLE;
+}
+
 /* What is left of an entry by now. */
 static void fade(struct slowdown const *s, struct entry *e, uint32_t now) {
-  uint32_t most = s->free + COUNT_BEYOND;
   if (e->since > now) e->count = 0; /* damaged, or the clock was */
-  if (e->count > most) e->count = most;
+  if (e->count > most(s)) e->count = most(s);
   uint32_t faded = e->count ? (now - e->since) / s->fade_s : 0;
-  if (faded >= e->count) {
+  if (faded >= (e->count + WHOLE - 1) / WHOLE) {
     *e = (struct entry){0};
     return;
   }
-  e->count -= faded;
+  e->count -= faded * WHOLE;
   e->since += faded * s->fade_s;
 }
 
@@ -136,6 +140,11 @@ static struct entry *find_entry(struct slowdown const *s, struct bucket *b, uint
   return coldest;
 }
 
+static uint32_t sum(uint32_t count, int by, uint32_t limit) {
+  int64_t result = (int64_t)count + by;
+  return result < 0 ? 0 : result > limit ? limit : (uint32_t)result;
+}
+
 /* Adds to the count of the address; it returns what the count is then. */
 static uint32_t change(struct slowdown const *s, struct bucket *b, int by) {
   uint32_t now = (uint32_t)time(0);
@@ -144,9 +153,7 @@ static uint32_t change(struct slowdown const *s, struct bucket *b, int by) {
     if (by <= 0) return 0;
     *e = (struct entry){.address = s->address, .since = now};
   }
-  if (by > 0 && e->count < s->free + COUNT_BEYOND) e->count++;
-  if (by < 0) e->count--;
-  return e->count;
+  return e->count = sum(e->count, by, most(s));
 }
 
 static uint32_t count_by(struct slowdown const *s, int by) {
@@ -181,7 +188,7 @@ void slowdown_configure(struct slowdown *s) {
 }
 
 int64_t slowdown_wait(struct slowdown const *s, uint32_t *count) {
-  *count = count_by(s, 0);
+  *count = count_by(s, 0) / WHOLE;
   int64_t wait = 1000;
   if (*count < s->free) return 0;
   for (uint32_t n = s->free; n < *count && wait < s->most_ms; n++) wait *= 2;
@@ -189,9 +196,13 @@ int64_t slowdown_wait(struct slowdown const *s, uint32_t *count) {
 }
 
 void slowdown_failed(struct slowdown const *s) {
+  count_by(s, WHOLE);
+}
+
+void slowdown_tried(struct slowdown const *s) {
   count_by(s, 1);
 }
 
 void slowdown_admitted(struct slowdown const *s) {
-  count_by(s, -1);
+  count_by(s, -WHOLE);
 }

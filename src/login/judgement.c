@@ -27,7 +27,9 @@ static void pause_failure(struct keeper const *k, int64_t step) {
   pause_until(k, failure_boundary(k->state.received, clock_ms(), step));
 }
 
+/* Where one source fails and another one looks, guesses at the latter's users are guesses. */
 static void settle_temporary(struct keeper *k) {
+  if (getenv("IMAPLOGIN_TRIED")) slowdown_tried(&k->slowdown);
   log_event("login-unavailable", "user", claimed_user(k), "ip", k->ip, "method",
             methods[k->state.method].name, "remedy", "see the modules' lines above", (char *)0);
   pause_failure(k, failure_step(k->delay_ms, 1));
@@ -93,8 +95,8 @@ static bool export_all(struct keeper *k) {
               export_or_unset("IMAPLOGIN_ARGV", words) &&
               export_or_unset("IMAPLOGIN_FD", log_number(fd, (uint64_t)k->parser)) &&
               export_or_unset("IMAPLOGIN_STATE", state) &&
-              export_or_unset("IMAPLOGIN_VERDICT", 0) && export_or_unset("IMAPLOGIN_USER", 0) &&
-              export_or_unset("IMAPLOGINTAG", c->tag) &&
+              export_or_unset("IMAPLOGIN_VERDICT", 0) && export_or_unset("IMAPLOGIN_TRIED", 0) &&
+              export_or_unset("IMAPLOGIN_USER", 0) && export_or_unset("IMAPLOGINTAG", c->tag) &&
               export_or_unset("IMAPLOGIN_COMMAND", method->command) &&
               export_or_unset("AUTHSERVICE", chain_service()) &&
               export_or_unset("AUTHMECH", method->mechanism ? method->name : 0) &&

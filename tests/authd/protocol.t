@@ -156,7 +156,8 @@ SKIP: {
         AUTHD_PASSWORDS => 1);
     my $eve = "UID=$uid\nGID=$gid\nHOME=/home/eve\nADDRESS=eve\nNAME=Eve\nPASSWD=$hash\nPASSWD2=clear\n.\n";
     is auth($s, 'eve', 'secret'), $eve, 'a later source admits; AUTHD_PASSWORDS';
-    is auth($s, 'eve', 'wrong'), '', 'else the earlier one cannot tell';
+    is auth($s, 'eve', $_), "TRIED=1\n", 'else the earlier one cannot tell: no answer, but that one has looked' for 'wrong', '';
+    is auth($s, 'nobody', 'x'), "TRIED=1\n", '... alike for whom nobody knows';
     is ask($s, cram('cram-sha1', 'eve', hmac_sha1_hex($challenge, 'clear'))), $eve, 'cram-sha1';
     is ask($s, cram('cram-sha256', 'eve', hmac_sha256_hex($challenge, 'clear'))), $eve, 'cram-sha256';
     is ask($s, cram('cram-md5', 'eve', hmac_md5_hex($challenge, 'clear'))), $eve, 'cram-md5 with a password in clear';

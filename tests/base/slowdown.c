@@ -77,7 +77,13 @@ static void test_counting(void) {
   struct slowdown s = of(1);
   slowdown_admitted(&s);
   ok(count_of(1) == FREE + 4, "a login takes one failure back");
+  for (int i = 0; i < 7; i++) slowdown_tried(&s);
+  ok(count_of(1) == FREE + 4, "seven tries are no failure");
+  slowdown_tried(&s);
+  ok(count_of(1) == FREE + 5, "... eight are one");
+  slowdown_admitted(&s);
   s = of(3);
+  slowdown_tried(&s);
   slowdown_admitted(&s);
   ok(!count_of(3), "and nothing where there is none");
   fail(1, 1000);
@@ -100,6 +106,12 @@ static void test_fading(void) {
   age((uint32_t)-3600);
   ok(!count_of(4), "what was counted in the future was not");
   struct slowdown s = of(4);
+  for (int i = 0; i < 12; i++) slowdown_tried(&s);
+  age(FADE);
+  for (int i = 0; i < 4; i++) slowdown_tried(&s);
+  ok(count_of(4) == 1, "... of tries, eight at once");
+  age(FADE * 2);
+  ok(!count_of(4), "... and the rest");
   s.path = 0;
   slowdown_failed(&s);
   uint32_t count;

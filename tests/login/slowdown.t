@@ -59,6 +59,33 @@ sub slowed { my @lines = $_[0]->log_text =~ /: slowed /g; return scalar @lines }
     is slowed($server), 0, '... is no failure of the client';
     ok $server->log_text !~ /login-failed/, '... nor a line for those who shut addresses out';
 }
+# One source fails and another one looks: eight guesses are a failure, whoever they are for.
+{
+    my $server = server();
+    $server->stop;
+    my $dir = $server->{dir};
+    my $hash = qx(printf 'secret\\n' | $LoginServer::bin/userdbpw);
+    LoginServer::in_file("$dir/userdb", "ann\tuid=1001|gid=1001|home=/|imappw=$hash", 0600);
+    system "$LoginServer::bin/makeuserdb", "$dir/userdb", "$dir/userdb.cdb" and die 'makeuserdb';
+    $server->{env}{USERDB} = "$dir/userdb.cdb";
+    $server->{env}{IMAP_LOGIN_FAILURES} = 100;
+    $server->{words} = ["$LoginServer::bin/imaplogin", "$LoginServer::bin/authuserdb", "$dir/authdown", '/bin/echo', 'in'];
+    LoginServer::in_file("$dir/authdown", "#!/bin/sh\nIMAPLOGIN_VERDICT=temporary exec perl -e 'exec map { s/^[0-9]+://r } split /,/, shift' \"\$IMAPLOGIN_ARGV\"\n", 0755);
+    $server->start;
+    my $guesses = sub {
+        my ($address, $user, $count) = @_;
+        my $c = from($server, $address);
+        my @answers = map { $c->command("a LOGIN $user wrong") } 1 .. $count;
+        return scalar grep { /^a NO \[UNAVAILABLE\]/ } @answers;
+    };
+    is $guesses->('127.0.0.2', 'ann', 16), 16, 'guesses at a user of the source that works';
+    is slowed($server), 0, '... sixteen of them cost nothing';
+    is $guesses->('127.0.0.2', 'ann', 1), 1, '... the next one';
+    ok $server->logged(qr/slowed ip=127\.0\.0\.2 failures=2 seconds=1$/m), '... waits';
+    is $guesses->('127.0.0.3', 'nobody', 17), 17, 'guesses at nobody';
+    ok $server->logged(qr/slowed ip=127\.0\.0\.3 failures=2 seconds=1$/m), '... wait just so';
+    ok $server->log_text !~ /login-failed/, 'no line for those who shut addresses out';
+}
 {
     my $server = server(IMAP_LOGIN_EXEMPT => '10.0.0.0/8 127.0.0.2');
     try($server, $_, 'nobody', 'x') for ('127.0.0.2') x 4, ('127.0.0.3') x 3;
