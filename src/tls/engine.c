@@ -86,27 +86,33 @@ static char const *handshake(struct engine *e) {
   return 0;
 }
 
-noreturn void engine_run(struct engine_settings const *settings, struct engine_ends const *ends) {
-  static struct engine e;
-  e.relay =
-      (struct relay){.tls = &e.server.eng, .connection = ends->connection, .chain = ends->chain};
+/* In an engine that is all zeros. */
+static noreturn void run(struct engine *e, struct engine_settings const *settings,
+                         struct engine_ends const *ends) {
+  e->relay =
+      (struct relay){.tls = &e->server.eng, .connection = ends->connection, .chain = ends->chain};
   fd_send_at_once(ends->connection);
-  engine_prepare(&e, settings, ends);
+  engine_prepare(e, settings, ends);
   engine_confine(settings->uid, settings->gid);
 
   bool facts_wanted = await_command(ends->control) == 'Y';
-  e.relay.deadline = clock_ms() + settings->handshake_ms;
-  char const *failure = handshake(&e);
+  e->relay.deadline = clock_ms() + settings->handshake_ms;
+  char const *failure = handshake(e);
   if (failure) {
-    sessions_forget(&e.sessions);
+    sessions_forget(&e->sessions);
     if (facts_wanted) facts_send_failure(ends->control, failure);
     _exit(EXIT_REFUSED);
   }
-  if (facts_wanted) facts_send(ends->control, &e.server.eng, e.choice.chosen, &e.peer);
-  choice_end(&e.choice);
+  if (facts_wanted) facts_send(ends->control, &e->server.eng, e->choice.chosen, &e->peer);
+  choice_end(&e->choice);
   close(ends->control);
   close(ends->sessions);
   /* A chain that hung up meanwhile has set a deadline of its own. */
-  if (!e.relay.chain_hung_up) e.relay.deadline = -1;
-  _exit(relay_run(&e.relay) == RELAY_CLOSED ? 0 : EXIT_REFUSED);
+  if (!e->relay.chain_hung_up) e->relay.deadline = -1;
+  _exit(relay_run(&e->relay) == RELAY_CLOSED ? 0 : EXIT_REFUSED);
+}
+
+noreturn void engine_run(struct engine_settings const *settings, struct engine_ends const *ends) {
+  static struct engine e;
+  run(&e, settings, ends);
 }
