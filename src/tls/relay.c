@@ -17,15 +17,20 @@ static bool would_block(void) {
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
-/* The connection gave bytes, its end, or an error. */
+/* The connection gave bytes, its end, or an error.  BearSSL asks for the header of a record, then
+ * for the rest, and gets either when it is whole, though it would take the pieces of a ClientHello
+ * that comes in several packets: sessions.c looks for the server's name in the rest of it. */
 static enum relay_state read_connection(struct relay *r) {
   size_t size;
   unsigned char *buf = br_ssl_engine_recvrec_buf(r->tls, &size);
   if (!buf) return RELAY_GOING;
-  ssize_t n = recv(r->connection, buf, size, MSG_DONTWAIT);
+  ssize_t n = recv(r->connection, buf + r->received, size - r->received, MSG_DONTWAIT);
   if (n < 0) return would_block() ? RELAY_GOING : RELAY_TRUNCATED;
   if (!n) return RELAY_TRUNCATED;
-  br_ssl_engine_recvrec_ack(r->tls, (size_t)n);
+  r->received += (size_t)n;
+  if (r->received < size) return RELAY_GOING;
+  r->received = 0;
+  br_ssl_engine_recvrec_ack(r->tls, size);
   return RELAY_GOING;
 }
 

@@ -182,6 +182,7 @@ enum relay_state {
 struct relay {
   br_ssl_engine_context *tls;
   int connection, chain;
+  size_t received;    /* of what BearSSL has asked for */
   int64_t deadline;   /* clock_ms units, -1 for none */
   bool chain_hung_up; /* the chain's program has gone */
   bool chain_ended;   /* and all that it wrote has been taken */

@@ -6,6 +6,8 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use TLSServer;
 use Fcntl ':mode';
+use IO::Select;
+use IO::Socket::INET;
 use Test::More;
 
 my $ec = certificate('ec', 'P-256');
@@ -140,6 +142,33 @@ my @lines = map { slurp("$T/together$_") =~ /^((?:New|Reused), TLSv1\.2, Cipher 
 is(scalar(@lines), 24, 'four clients at once, with six connections each');
 is(scalar(grep /^Reused/, @lines), 20, 'resume their sessions, which do not disturb each other')
   or diag(map { slurp("$T/together$_") } 1 .. 4);
+stop($pid);
+
+# A ClientHello that comes in two packets, as those with large keys do.
+($port, $pid) = start(ENV => \%env, ARGS => [$say]);
+my $listener = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', Proto => 'tcp') or die $!;
+my $between = fork // die $!;
+if (!$between) {
+  for (1, 2) {
+    my $client = $listener->accept or last;
+    my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or last;
+    sysread $client, my $hello, 65536;
+    syswrite $server, substr $hello, 0, 100;
+    select undef, undef, undef, 0.3;
+    syswrite $server, substr $hello, 100;
+    my $both = IO::Select->new($client, $server);
+    COPY: while (1) {
+      for ($both->can_read) {
+        sysread $_, my $some, 65536 or last COPY;
+        syswrite $_ == $client ? $server : $client, $some;
+      }
+    }
+  }
+  POSIX::_exit(0);
+}
+resumes($listener->sockport, 'none', 'cut');
+is(resumes($listener->sockport, 'cut', 'b'), 1, 'a ClientHello in two packets resumes its session, too');
+waitpid $between, 0;
 stop($pid);
 
 # None at all.
