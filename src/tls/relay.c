@@ -8,7 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { DRAIN_MS = 10000 }; /* for a peer that takes its time with the last bytes and close_notify */
+enum {
+  DRAIN_MS = 10000,     /* for a peer that takes its time with the last bytes and close_notify */
+  RECORDS_AT_ONCE = 64, /* a MiB to the peer, then it is looked at whether it has said something */
+};
 
 /* What recv(2) has an answer to. */
 enum { READABLE = POLLIN | POLLHUP | POLLERR };
@@ -18,27 +21,31 @@ static bool would_block(void) {
 }
 
 /* The connection gave bytes, its end, or an error.  BearSSL asks for the header of a record, then
- * for the rest, and gets either when it is whole, though it would take the pieces of a ClientHello
- * that comes in several packets: sessions.c looks for the server's name in the rest of it. */
+ * for the rest, which as a rule is there, too.  It gets either when it is whole, though it would
+ * take the pieces of a ClientHello that comes in several packets: sessions.c looks for the server's
+ * name in the rest of it. */
 static enum relay_state read_connection(struct relay *r) {
-  size_t size;
-  unsigned char *buf = br_ssl_engine_recvrec_buf(r->tls, &size);
-  if (!buf) return RELAY_GOING;
-  ssize_t n = recv(r->connection, buf + r->received, size - r->received, MSG_DONTWAIT);
-  if (n < 0) return would_block() ? RELAY_GOING : RELAY_TRUNCATED;
-  if (!n) return RELAY_TRUNCATED;
-  r->received += (size_t)n;
-  if (r->received < size) return RELAY_GOING;
-  r->received = 0;
-  br_ssl_engine_recvrec_ack(r->tls, size);
+  for (int i = 0; i < 2; i++) {
+    size_t size;
+    unsigned char *buf = br_ssl_engine_recvrec_buf(r->tls, &size);
+    if (!buf) return RELAY_GOING;
+    ssize_t n = recv(r->connection, buf + r->received, size - r->received, MSG_DONTWAIT);
+    if (n < 0) return would_block() ? RELAY_GOING : RELAY_TRUNCATED;
+    if (!n) return RELAY_TRUNCATED;
+    r->received += (size_t)n;
+    if (r->received < size) return RELAY_GOING;
+    r->received = 0;
+    br_ssl_engine_recvrec_ack(r->tls, size);
+  }
   return RELAY_GOING;
 }
 
-static enum relay_state write_connection(struct relay *r) {
+/* more: another record follows at once, and need not be awaited to fill packets. */
+static enum relay_state write_connection(struct relay *r, bool more) {
   size_t size;
   unsigned char *buf = br_ssl_engine_sendrec_buf(r->tls, &size);
   if (!buf) return RELAY_GOING;
-  ssize_t n = send(r->connection, buf, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  ssize_t n = send(r->connection, buf, size, MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0));
   if (n < 0 && would_block()) return RELAY_GOING;
   /* A peer that has said goodbye need not wait for ours. */
   if (n < 0) return r->tls->shutdown_recv ? RELAY_CLOSED : RELAY_TRUNCATED;
@@ -52,19 +59,40 @@ static void hung_up(struct relay *r) {
   r->deadline = clock_ms() + DRAIN_MS;
 }
 
-static void read_chain(struct relay *r) {
+/* Makes a record of what the chain has written; whether it filled one. */
+static bool read_chain(struct relay *r) {
   size_t size;
   unsigned char *buf = br_ssl_engine_sendapp_buf(r->tls, &size);
-  if (!buf || r->chain_ended) return;
+  if (!buf || r->chain_ended) return false;
   ssize_t n = recv(r->chain, buf, size, MSG_DONTWAIT);
-  if (n < 0 && would_block()) return;
+  if (n < 0 && would_block()) return false;
   if (n > 0) {
     br_ssl_engine_sendapp_ack(r->tls, (size_t)n);
     br_ssl_engine_flush(r->tls, 0); /* nobody promises that more will come */
-    return;
+    return (size_t)n == size;
   }
   r->chain_ended = true;
   hung_up(r);
+  return false;
+}
+
+/* Bytes or the end: a record follows in both cases. */
+static bool chain_has_more(struct relay const *r) {
+  struct pollfd fd = {.fd = r->chain, .events = POLLIN};
+  return poll(&fd, 1, 0) == 1;
+}
+
+/* A long answer: its records fill packets together, and the peer is woken up for several at once,
+ * which costs more than what it is woken up for. */
+static enum relay_state carry_answer(struct relay *r) {
+  enum relay_state state = RELAY_GOING;
+  bool more = true;
+  for (int i = 0; more && i < RECORDS_AT_ONCE && state == RELAY_GOING; i++) {
+    more = read_chain(r) && chain_has_more(r);
+    state = write_connection(r, more);
+    if (br_ssl_engine_current_state(r->tls) & BR_SSL_SENDREC) break;
+  }
+  return state;
 }
 
 static void write_chain(struct relay *r) {
@@ -131,14 +159,15 @@ static enum relay_state step(struct relay *r) {
 
   enum relay_state result = RELAY_GOING;
   if (fds[1].revents & (POLLHUP | POLLERR)) hung_up(r);
-  if (fds[1].events & POLLIN && fds[1].revents & READABLE) read_chain(r);
+  if (fds[1].events & POLLIN && fds[1].revents & READABLE) result = carry_answer(r);
+  if (result != RELAY_GOING) return result;
   if (fds[0].events & POLLIN && fds[0].revents & READABLE) result = read_connection(r);
   /* Gone in both directions while we wait for the chain: no more can come of it. */
   else if (fds[0].revents & (POLLHUP | POLLERR))
     result = RELAY_TRUNCATED;
   if (result != RELAY_GOING) return result;
   write_chain(r);
-  return write_connection(r);
+  return write_connection(r, false);
 }
 
 static bool is_established(struct relay const *r) {
