@@ -190,6 +190,11 @@ void arena_release(struct arena *);
 /* Gives to the system what has been freed, and the stack below the caller.  Takes some
  * microseconds, and what comes next has to ask for the pages again: only before a long wait. */
 void memory_trim(void);
+/* The stack alone, by madvise(2) alone. */
+void memory_trim_stack(void);
+/* Overwrites it with zeros, and gives to the system what whole pages are in it, likewise by
+ * madvise(2) alone.  It can be used again. */
+void memory_wipe(void *start, size_t size);
 
 /* ---- set.c: a set of numbers 1..UINT32_MAX as sorted, disjoint, non-adjacent ranges ---- */
 struct range {

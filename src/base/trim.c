@@ -1,40 +1,62 @@
-/* Memory that is given back to the system before a long wait: what was freed, and the stack that
- * deep calls with large buffers have left behind.  glibc and Linux; elsewhere nothing happens. */
+/* Memory that is given back to the system before a long wait: what was freed, the stack that deep
+ * calls with large buffers have left behind, and what the caller names.  glibc and Linux; elsewhere
+ * nothing is given back. */
 #include "base/base.h"
 
 #include <errno.h>
+#include <string.h>
 
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
 
-/* HP-PA's stack grows upwards. */
-#if defined(__linux__) && !defined(__hppa__)
-#define STACK_BELOW
+#ifdef __linux__
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* The whole pages of it, which then read as zeros. */
+static void give_back(char *start, char *end) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  int e = errno;
+  start += (page - (uintptr_t)start % page) % page;
+  end -= (uintptr_t)end % page;
+  /* Those that were never touched are not there: that is no error to us. */
+  if (start < end) madvise(start, (size_t)(end - start), MADV_DONTNEED);
+  errno = e;
+}
+
+void memory_wipe(void *start, size_t size) {
+  explicit_bzero(start, size);
+  give_back(start, (char *)start + size);
+}
+
+/* HP-PA's stack grows upwards. */
+#ifndef __hppa__
+#define STACK_BELOW
 
 /* How far below here calls may have reached (nothing else lies so near), and what of it the frames
  * of this file and of madvise need. */
 enum { STACK_DEPTH = 256 << 10, IN_USE = 1024 };
 
-/* The pages below the stack pointer hold what nobody can need.  Those the stack never grew to are
- * not there: that is no error to us. */
-static void trim_stack(void) {
-  char *here = __builtin_frame_address(0);
-  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-  char *end = here - IN_USE - ((uintptr_t)here - IN_USE) % page;
-  madvise(end - STACK_DEPTH, STACK_DEPTH, MADV_DONTNEED);
+/* The pages below the stack pointer hold what nobody can need. */
+void memory_trim_stack(void) {
+  char *end = (char *)__builtin_frame_address(0) - IN_USE;
+  give_back(end - STACK_DEPTH, end);
 }
+#endif
+#else
+void memory_wipe(void *start, size_t size) {
+  explicit_bzero(start, size);
+}
+#endif
+
+#ifndef STACK_BELOW
+void memory_trim_stack(void) {}
 #endif
 
 void memory_trim(void) {
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
-#ifdef STACK_BELOW
-  int e = errno;
-  trim_stack();
-  errno = e;
-#endif
+  memory_trim_stack();
 }

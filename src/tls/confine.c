@@ -17,6 +17,7 @@ static int const engine_calls[] = {
     SYS_sendto,
     SYS_shutdown,
     SYS_close,
+    SYS_madvise,
     SYS_exit,
     SYS_exit_group,
     SYS_rt_sigreturn,

@@ -11,10 +11,12 @@ enum { SEED_SIZE = 48 }; /* beyond the strength of anything it is used for */
 
 struct engine {
   br_ssl_server_context server;
-  unsigned char input[BR_SSL_BUFSIZE_INPUT], output[BR_SSL_BUFSIZE_OUTPUT];
   struct relay relay;
   struct choice choice;
   struct sessions sessions;
+  struct {
+    unsigned char input[BR_SSL_BUFSIZE_INPUT], output[BR_SSL_BUFSIZE_OUTPUT];
+  } buffers;
   struct peer peer;
 };
 
@@ -56,7 +58,8 @@ static void engine_prepare(struct engine *e, struct engine_settings const *s,
   if (ends->sessions >= 0) set_sessions(e);
   if (s->verify != VERIFY_NONE)
     peer_ask(&e->peer, &e->server, &s->authorities, s->verify == VERIFY_REQUIREPEER);
-  br_ssl_engine_set_buffers_bidi(tls, e->input, sizeof e->input, e->output, sizeof e->output);
+  br_ssl_engine_set_buffers_bidi(tls, e->buffers.input, sizeof e->buffers.input, e->buffers.output,
+                                 sizeof e->buffers.output);
   if (getentropy(seed, sizeof seed) < 0)
     log_die_failure(EXIT_TEMPORARY, "getentropy", 0, "the kernel must offer getrandom(2)");
   br_ssl_engine_inject_entropy(tls, seed, sizeof seed);
@@ -86,11 +89,26 @@ static char const *handshake(struct engine *e) {
   return 0;
 }
 
+/* There is no second handshake: what was for the first one goes, the private keys before all. */
+static void forget_handshake(struct engine *e, struct engine_settings const *settings,
+                             struct engine_ends const *ends) {
+  choice_end(&e->choice);
+  close(ends->control);
+  close(ends->sessions);
+  if (e->choice.identity != &settings->identity) identity_wipe(e->choice.identity);
+  identity_wipe(&settings->identity);
+  if (settings->verify != VERIFY_NONE) memory_wipe(&e->peer, sizeof e->peer);
+  memory_trim_stack();
+}
+
 /* In an engine that is all zeros. */
 static noreturn void run(struct engine *e, struct engine_settings const *settings,
                          struct engine_ends const *ends) {
-  e->relay =
-      (struct relay){.tls = &e->server.eng, .connection = ends->connection, .chain = ends->chain};
+  e->relay = (struct relay){.tls = &e->server.eng,
+                            .buffers = e->buffers.input,
+                            .buffers_size = sizeof e->buffers,
+                            .connection = ends->connection,
+                            .chain = ends->chain};
   fd_send_at_once(ends->connection);
   engine_prepare(e, settings, ends);
   engine_confine(settings->uid, settings->gid);
@@ -104,9 +122,7 @@ static noreturn void run(struct engine *e, struct engine_settings const *setting
     _exit(EXIT_REFUSED);
   }
   if (facts_wanted) facts_send(ends->control, &e->server.eng, e->choice.chosen, &e->peer);
-  choice_end(&e->choice);
-  close(ends->control);
-  close(ends->sessions);
+  forget_handshake(e, settings, ends);
   /* A chain that hung up meanwhile has set a deadline of its own. */
   if (!e->relay.chain_hung_up) e->relay.deadline = -1;
   _exit(relay_run(&e->relay) == RELAY_CLOSED ? 0 : EXIT_REFUSED);

@@ -10,14 +10,16 @@
 #include <strings.h>
 #include <unistd.h>
 
+/* Into what is empty. */
 static void take_path(char path[PATH_MAX], char const *variable) {
   char const *value = getenv(variable);
   size_t n = value ? strlen(value) : 0;
+  if (!n) return; /* and a page of memory stays untouched */
   /* The longest suffix must fit, too; the kernel takes no longer paths. */
   if (n >= PATH_MAX - SERVER_NAME_MAX - sizeof SECOND_KIND)
     log_die(EXIT_MISUSE, "bad-setting", "name", variable, "why", "too long", "remedy",
             "name a file with a shorter path", (char *)0);
-  memcpy(path, value ? value : "", n + 1);
+  memcpy(path, value, n + 1);
 }
 
 bool identity_settings(struct certificate_files *f) {
@@ -86,7 +88,7 @@ int identity_load_default(struct identity *id, struct certificate_files const *f
   return r ? r : identity_load(id, f, "");
 }
 
-void identity_wipe(struct identity *id) {
+void identity_wipe(struct identity const *id) {
   for (size_t i = 0; i < id->n; i++) credentials_wipe(id->of[i]);
 }
 

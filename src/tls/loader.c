@@ -5,7 +5,6 @@
  * other: the answer is the bytes of `places`, whose pointers lead into itself. */
 #include "tls/tls.h"
 
-#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,10 +21,6 @@ struct answer {
 
 static struct credentials places[KINDS];
 static struct identity named = {.of = {&places[0], &places[1]}};
-
-static size_t size_of(struct credentials const *c) {
-  return offsetof(struct credentials, der) + c->der_size;
-}
 
 static bool read_all(int fd, void *buf, size_t size, int64_t deadline) {
   for (char *p = buf; size;) {
@@ -47,7 +42,7 @@ noreturn void loader_run(struct certificate_files const *files, int fd) {
   request.name[SERVER_NAME_MAX] = 0;
   if (server_name_take(request.name, name) && identity_load_name(&named, files, name) > 0)
     answer.n = named.n;
-  for (size_t i = 0; i < answer.n; i++) answer.sizes[i] = size_of(&places[i]);
+  for (size_t i = 0; i < answer.n; i++) answer.sizes[i] = credentials_size(&places[i]);
   int64_t deadline = clock_ms() + ANSWER_MS;
   if (io_write_all(fd, &answer, sizeof answer, deadline) < 0) _exit(0);
   for (size_t i = 0; i < answer.n; i++)

@@ -10,6 +10,7 @@
 
 enum {
   DRAIN_MS = 10000,     /* for a peer that takes its time with the last bytes and close_notify */
+  QUIET_MS = 1000,      /* then memory is given back: a session may be idle for hours */
   RECORDS_AT_ONCE = 64, /* a MiB to the peer, then it is looked at whether it has said something */
 };
 
@@ -145,6 +146,26 @@ static void poll_what_matters(struct relay const *r, unsigned int state, struct 
   if (r->chain_hung_up && !fds[1].events) fds[1].fd = -1;
 }
 
+/* No byte of anybody's is in BearSSL's buffers: it waits for the beginning of a record. */
+static bool is_quiet(struct relay const *r, unsigned int state) {
+  size_t size;
+  return state & BR_SSL_SENDAPP && !(state & (BR_SSL_SENDREC | BR_SSL_RECVAPP)) && !r->received &&
+         br_ssl_engine_recvrec_buf(r->tls, &size) == r->buffers;
+}
+
+/* poll, and before a long one memory is given back, if there has been traffic since the last. */
+static int wait_for(struct relay *r, unsigned int state, struct pollfd fds[2]) {
+  int left = time_left(r);
+  if (!r->trimmed && (left < 0 || left > QUIET_MS) && is_quiet(r, state)) {
+    int ready = poll(fds, 2, QUIET_MS);
+    if (ready) return ready;
+    memory_wipe(r->buffers, r->buffers_size);
+    memory_trim_stack();
+    r->trimmed = true;
+  }
+  return poll(fds, 2, time_left(r));
+}
+
 /* One wait and what it allows; what that leads to is tried at once, which saves a wait for nearly
  * every record. */
 static enum relay_state step(struct relay *r) {
@@ -153,9 +174,10 @@ static enum relay_state step(struct relay *r) {
   unsigned int state = br_ssl_engine_current_state(r->tls);
   if (state & BR_SSL_CLOSED) return br_ssl_engine_last_error(r->tls) ? RELAY_FAILED : RELAY_CLOSED;
   poll_what_matters(r, state, fds);
-  int ready = poll(fds, 2, time_left(r));
+  int ready = wait_for(r, state, fds);
   if (ready < 0) return errno == EINTR ? RELAY_GOING : RELAY_FAILED;
   if (!ready) return RELAY_TIMEOUT;
+  r->trimmed = false;
 
   enum relay_state result = RELAY_GOING;
   if (fds[1].revents & (POLLHUP | POLLERR)) hung_up(r);

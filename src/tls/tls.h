@@ -39,7 +39,8 @@ bool identity_settings(struct certificate_files *);
 int identity_load(struct identity *, struct certificate_files const *, char const *suffix);
 /* What a connection begins with: by the local address, where a file is there for it. */
 int identity_load_default(struct identity *, struct certificate_files const *, char const *address);
-void identity_wipe(struct identity *);
+/* The keys and all else. */
+void identity_wipe(struct identity const *);
 /* Whether there could be a file for some name. */
 bool identity_has_names(struct certificate_files const *);
 /* The files of a name, else those of the wildcard above it, as identity_load. */
@@ -181,6 +182,8 @@ enum relay_state {
 };
 struct relay {
   br_ssl_engine_context *tls;
+  unsigned char *buffers; /* BearSSL's, that for what is received first */
+  size_t buffers_size;
   int connection, chain;
   size_t received;    /* of what BearSSL has asked for */
   int64_t deadline;   /* clock_ms units, -1 for none */
@@ -188,6 +191,7 @@ struct relay {
   bool chain_ended;   /* and all that it wrote has been taken */
   bool closing;       /* close_notify is on its way to the peer */
   bool finished;      /* everything is sent, the connection is shut down for writing */
+  bool trimmed;       /* nothing has come since memory was given back */
 };
 /* Both run with descriptors in whatever mode and block only in poll(2). */
 enum relay_state relay_handshake(struct relay *);

@@ -259,6 +259,7 @@ int main(int argc, char *const *argv) {
   /* Who stalls in the handshake counts as one that has not logged in; exec gives the place back. */
   if (!on_request && slot_take_configured() < 0 && errno == EAGAIN) _exit(EXIT_REFUSED);
 
+  memory_trim(); /* which would be copied for each process */
   struct link control = link_make(), chain = link_make();
   struct engine_ends ends = {.control = control.theirs,
                              .chain = chain.theirs,

@@ -3,6 +3,7 @@
 #include "x509/x509.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -224,6 +225,10 @@ int credentials_load(struct credentials *c, char const *certfile, char const *ke
   return 0;
 }
 
+size_t credentials_size(struct credentials const *c) {
+  return offsetof(struct credentials, der) + c->der_size;
+}
+
 void credentials_wipe(struct credentials *c) {
-  explicit_bzero(&c->key, sizeof c->key);
+  memory_wipe(c, credentials_size(c));
 }

@@ -102,7 +102,7 @@ enum {
   CHAIN_MAX = 10,              /* certificates in one file; real chains have 2 to 4 */
   END_POINT_SIZE = 2 * 64 + 1, /* SHA-512 in hexadecimal digits, and a NUL */
 };
-/* Lives at one address: chain and key point into it.  Only der_size bytes of der mean anything. */
+/* Lives at one address: chain and key point into it. */
 struct credentials {
   br_x509_certificate chain[CHAIN_MAX]; /* the server's own first */
   size_t chain_length;
@@ -126,6 +126,8 @@ int credentials_load(struct credentials *, char const *certfile, char const *key
 /* Only the certificates. */
 int credentials_load_chain(struct credentials *, char const *certfile,
                            struct certificate_problem *);
+/* How much of it means anything. */
+size_t credentials_size(struct credentials const *);
 void credentials_wipe(struct credentials *);
 
 /* ---- beside.c: Courier's convention, see tlsd(8) ---- */
