@@ -78,6 +78,14 @@ static int poll_until(struct pollfd *fds, nfds_t n, int64_t deadline) {
   }
 }
 
+/* As long as nobody wants anything else; what poll says then.  A client that does not want it now
+ * finds it known the next time. */
+static int look_at_new_mail(struct session *s, struct pollfd *fds, nfds_t n) {
+  int ready = 0;
+  while (s->folder && !ready && folder_learn(s->folder)) ready = poll(fds, n, 0);
+  return ready;
+}
+
 /* Most sessions sleep most of the time: what they hold then counts. */
 static void give_memory_back(struct session *s) {
   imap_output_idle(&s->out);
@@ -97,6 +105,7 @@ enum event wait_event(struct session *s, int watch, int64_t deadline) {
     imap_flush(&s->out);
     ready = poll_until(fds, FDS, earlier(deadline, clock_ms() + LULL_MS));
   }
+  if (!ready) ready = look_at_new_mail(s, fds, FDS);
   if (!ready && milliseconds_until(deadline)) {
     give_memory_back(s);
     ready = poll_until(fds, FDS, deadline);

@@ -157,3 +157,24 @@ enum store_error folder_facts(struct folder *f, uint32_t seq, unsigned int want,
                           .bodystructure_size = values[CACHE_BODYSTRUCTURE].size};
   return e;
 }
+
+/* ---- new mail ---- */
+
+enum {
+  LEARN_MAX = 100, /* more at once have been moved in, or have waited long: they are found out about
+                      when a listing needs them */
+};
+
+bool folder_learn(struct folder *f) {
+  uint32_t from = f->learned > f->recent_from ? f->learned : f->recent_from;
+  uint32_t seq = folder_seq(f, from), count = folder_count(f);
+  if (seq > count || !cache_writable(f)) return false;
+  bool few = count - seq < LEARN_MAX;
+  f->learned = folder_uid(f, few ? seq : count) + 1;
+  struct arena arena = {0};
+  struct cache_value values[CACHE_LATE] = {{0}};
+  struct cache_numbers numbers = {0};
+  if (few && !cache_numbers(f, seq, &numbers)) facts_learn(f, seq, &arena, &numbers, values);
+  arena_release(&arena);
+  return few && seq < count;
+}

@@ -319,6 +319,7 @@ struct folder {
   unsigned int epoch;   /* counts reloads, after which indexes mean something else */
   uint32_t count;       /* what the client knows: the first `count` messages */
   uint32_t recent_from; /* none below this UID has FLAG_RECENT */
+  uint32_t learned;     /* folder_learn has been below this UID */
   uint64_t indexed; /* the offset in the journal up to which there is an index, 0: none is known */
   unsigned int told_keywords;
   bool rescan;         /* the stamps are not to be trusted: something was found to be otherwise */

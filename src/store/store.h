@@ -194,6 +194,9 @@ struct facts {
  * is shorter. */
 enum store_error folder_facts(struct folder *, uint32_t seq, unsigned int want, struct arena *,
                               struct facts *);
+/* Finds out the facts of a new message, if they are not known, for those who will ask.  False:
+ * there is none more.  For when nobody waits. */
+bool folder_learn(struct folder *);
 
 /* Fields of the top header, chosen by their names; prepared once for many messages. */
 struct field_choice {

@@ -17,6 +17,8 @@ $_->ok('SELECT INBOX') for $waiting, $acting;
 $waiting->idle;
 deliver("$home/Maildir", "Subject: 4\n\nbody\n");
 like $waiting->wait_for(qr/EXISTS/), qr/^\* 4 EXISTS$/, 'a delivery';
+my $envelopes = "$home/Maildir/chainmail/cache.envelope";
+ok eventually { -e $envelopes && slurp($envelopes) =~ /"1".*"2".*"3".*"4"/s }, '... is in the cache before anybody asks';
 $acting->ok('NOOP');
 $acting->ok('STORE 2 +FLAGS (\Flagged)');
 like $waiting->wait_for(qr/FETCH/), qr/^\* 2 FETCH \(FLAGS \(\\Flagged/, "another session's flags";

@@ -590,6 +590,42 @@ static void other_version(void) {
   ok(none_used, "a file of another version is not used, and the others are");
 }
 
+/* How many messages of a folder of n new ones are known when nothing more is to be learned. */
+static int learned(int n) {
+  int known = 0;
+  make_maildir();
+  for (int i = 0; i < n; i++) {
+    char name[40];
+    snprintf(name, sizeof name, "new/%d.m.h", i + 1);
+    deliver("", name, "Subject: new\n\nbody\n");
+  }
+  struct store *s = open_store();
+  struct folder *f = select_folder(s, "");
+  sync_and_hear(f, true);
+  must(folder_count(f) == (uint32_t)n, "count");
+  while (folder_learn(f)) {
+  }
+  must(!folder_learn(f), "the end");
+  folder_close(f);
+  s = (store_close(s), open_store());
+  f = select_folder(s, "");
+  sync_and_hear(f, true);
+  while (folder_learn(f)) {
+  }
+  for (int i = 0; i < n; i++) {
+    struct cache_value v;
+    known += cache_get(f, (uint32_t)i + 1, CACHE_ENVELOPE, &v) == CACHE_KNOWN;
+  }
+  folder_close(f);
+  store_close(s);
+  return known;
+}
+
+static void new_mail(void) {
+  is_uint((uint64_t)learned(5), 5, "new mail is looked at before anybody asks");
+  is_uint((uint64_t)learned(150), 0, "unless it is much, and other sessions leave it alone");
+}
+
 /* Two sessions that have read the directory before either writes. */
 static void late_twice(void) {
   enum { FEW = 20 };
@@ -663,6 +699,7 @@ int main(void) {
   late_columns();
   late_twice();
   other_version();
+  new_mail();
   many_at_once();
   for (int i = 0; i < MESSAGES; i++) {
     free(messages[i].text);
