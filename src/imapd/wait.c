@@ -78,11 +78,16 @@ static int poll_until(struct pollfd *fds, nfds_t n, int64_t deadline) {
   }
 }
 
+/* Without waiting; a signal that comes just then is seen the next time. */
+static int poll_now(struct pollfd *fds, nfds_t n) {
+  return poll_until(fds, n, 0);
+}
+
 /* As long as nobody wants anything else; what poll says then.  A client that does not want it now
  * finds it known the next time. */
 static int look_at_new_mail(struct session *s, struct pollfd *fds, nfds_t n) {
   int ready = 0;
-  while (s->folder && !ready && folder_learn(s->folder)) ready = poll(fds, n, 0);
+  while (s->folder && !ready && folder_learn(s->folder)) ready = poll_now(fds, n);
   return ready;
 }
 
@@ -100,7 +105,7 @@ enum event wait_event(struct session *s, int watch, int64_t deadline) {
                             [SIGNAL] = {.fd = s->signals, .events = POLLIN},
                             [CHANGE] = {.fd = watch, .events = POLLIN}};
   /* Only who really has to wait flushes: answers to pipelined commands go out together. */
-  int ready = poll(fds, FDS, 0);
+  int ready = poll_now(fds, FDS);
   if (!ready) {
     imap_flush(&s->out);
     ready = poll_until(fds, FDS, earlier(deadline, clock_ms() + LULL_MS));
