@@ -2,7 +2,7 @@
  *
  *   log.c        one line per event on standard error
  *   fd.c         descriptors: moving, closing, reading and writing under a deadline
- *   file.c       whole small files: reading with a limit, replacing durably
+ *   file.c       whole small files: reading with a limit, replacing durably; all of a part
  *   exchange.c   two directories change places
  *   lock.c       OFD locks
  *   fault.c      mapped files that cannot be read any more
@@ -96,6 +96,9 @@ int file_read(int dirfd, char const *name, size_t max, char **data, size_t *size
 /* Writes dirfd/name so that after any crash it holds the old content or the new: temporary file
  * beside it, fsync, rename, fsync of the directory. */
 int file_replace(int dirfd, char const *name, mode_t mode, void const *data, size_t size);
+/* pread and pwrite of all of it: -1 on an error, fewer bytes read only at the end of the file. */
+ssize_t file_read_at(int fd, void *data, size_t size, uint64_t offset);
+int file_write_at(int fd, void const *data, size_t size, uint64_t offset);
 /* fsync of a directory given by descriptor. */
 int dir_sync(int dirfd);
 

@@ -1,4 +1,4 @@
-/* Whole small files: reading with a limit, replacing durably. */
+/* Whole small files: reading with a limit, replacing durably.  All of a part of a file. */
 #include "base/base.h"
 
 #include <errno.h>
@@ -45,6 +45,29 @@ fail:;
   free(buf);
   errno = saved;
   return -1;
+}
+
+ssize_t file_read_at(int fd, void *data, size_t size, uint64_t offset) {
+  size_t done = 0;
+  while (done < size) {
+    ssize_t r = pread(fd, (char *)data + done, size - done, (off_t)(offset + done));
+    if (r < 0 && errno == EINTR) continue;
+    if (r < 0) return -1;
+    if (!r) break;
+    done += (size_t)r;
+  }
+  return (ssize_t)done;
+}
+
+int file_write_at(int fd, void const *data, size_t size, uint64_t offset) {
+  for (size_t done = 0; done < size;) {
+    ssize_t r = pwrite(fd, (char const *)data + done, size - done, (off_t)(offset + done));
+    if (r < 0 && errno == EINTR) continue;
+    if (!r) errno = ENOSPC;
+    if (r <= 0) return -1;
+    done += (size_t)r;
+  }
+  return 0;
 }
 
 int dir_sync(int dirfd) {

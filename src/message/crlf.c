@@ -5,21 +5,9 @@
 #include <errno.h>
 #include <unistd.h>
 
-ssize_t message_read_at(int fd, char *buf, size_t size, uint64_t offset) {
-  size_t done = 0;
-  while (done < size) {
-    ssize_t n = pread(fd, buf + done, size - done, (off_t)(offset + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return -1;
-    if (!n) break;
-    done += (size_t)n;
-  }
-  return (ssize_t)done;
-}
-
 /* Exactly the bytes asked for, or EIO: the file is shorter than somebody promised. */
 static int read_exactly(int fd, char *buf, size_t size, uint64_t offset) {
-  ssize_t n = message_read_at(fd, buf, size, offset);
+  ssize_t n = file_read_at(fd, buf, size, offset);
   if (n < 0) return -1;
   if ((size_t)n == size) return 0;
   errno = EIO;

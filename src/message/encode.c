@@ -79,7 +79,7 @@ static int copy_header(struct encoder *e, struct message_part const *p, char con
   struct arena arena = {0};
   size_t size = (size_t)(p->body_start - p->header_start);
   char *header = arena_alloc(&arena, size + 1);
-  ssize_t n = message_read_at(e->fd, header, size, p->header_start);
+  ssize_t n = file_read_at(e->fd, header, size, p->header_start);
   if (n > 0) put_header(e, header, (size_t)n, encoding);
   arena_release(&arena);
   return n < 0 ? -1 : 0;
@@ -91,7 +91,7 @@ static int copy_base64(struct encoder *e, struct message_part const *p, uint64_t
   char in[LINE_BYTES * LINES], line[LINE_BYTES / 3 * 4 + 2] = "\r\n";
   for (uint64_t at = p->body_start; at < p->end;) {
     size_t want = p->end - at < sizeof in ? (size_t)(p->end - at) : sizeof in;
-    ssize_t n = message_read_at(e->fd, in, want, at);
+    ssize_t n = file_read_at(e->fd, in, want, at);
     if (n < 0) return -1;
     if (!n) break;
     for (size_t i = 0; i < (size_t)n; i += LINE_BYTES) {

@@ -37,8 +37,6 @@ void nstring_put_n(stralloc *, char const *string, size_t size);
 void sa_put_number(stralloc *, uint64_t);
 
 /* ---- file reading, crlf.c ---- */
-/* pread of up to size bytes, again after EINTR; fewer only at the end of the file. */
-ssize_t message_read_at(int fd, char *buf, size_t size, uint64_t offset);
 /* As message_copy_wire, all of it and with its NULs. */
 int copy_with_nuls(int fd, uint64_t start, uint64_t end, message_sink *, void *context);
 /* The bytes as they are in the file. */

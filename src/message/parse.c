@@ -431,7 +431,7 @@ struct message_part *message_parser_finish(struct message_parser *p) {
 static int feed_file(int fd, struct message_parser *p) {
   char buf[READ_CHUNK];
   for (uint64_t offset = 0; p->state != DONE;) {
-    ssize_t n = message_read_at(fd, buf, sizeof buf, offset);
+    ssize_t n = file_read_at(fd, buf, sizeof buf, offset);
     if (n < 0) return -1;
     message_parser_feed(p, buf, (size_t)n);
     offset += (uint64_t)n;

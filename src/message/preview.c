@@ -63,7 +63,7 @@ static int read_body(struct preview *v, struct message_part const *p, struct rea
     size_t want = sizeof buf;
     if (want > p->end - at) want = (size_t)(p->end - at);
     if (want > v->left) want = (size_t)v->left;
-    ssize_t n = message_read_at(v->fd, buf, want, at);
+    ssize_t n = file_read_at(v->fd, buf, want, at);
     if (n < 0) return -1;
     if (!n) break;
     at += (uint64_t)n;

@@ -64,7 +64,7 @@ static int read_header(int fd, struct message_part const *p, struct arena *arena
   uint64_t want = p->body_start - p->header_start;
   if (want > MESSAGE_MAX_HEADER) want = MESSAGE_MAX_HEADER;
   char *buf = arena_alloc(arena, (size_t)want);
-  ssize_t n = message_read_at(fd, buf, (size_t)want, p->header_start);
+  ssize_t n = file_read_at(fd, buf, (size_t)want, p->header_start);
   if (n < 0) return -1;
   replace_nuls(buf, (size_t)n);
   *header = buf;

@@ -133,7 +133,7 @@ static bool search_fields(struct search *s, char const *header, size_t size) {
 static ssize_t get_bytes(struct search const *s, char *buf, size_t size, uint64_t at,
                          char const **data) {
   *data = buf;
-  if (!s->bytes->data) return message_read_at(s->bytes->fd, buf, size, at);
+  if (!s->bytes->data) return file_read_at(s->bytes->fd, buf, size, at);
   if (at >= s->bytes->size) return 0;
   *data = s->bytes->data + at;
   return (ssize_t)(size < s->bytes->size - at ? size : s->bytes->size - at);

@@ -1,7 +1,6 @@
 /* Looking things up in the cache. */
 #include "store/fields.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,18 +91,6 @@ uint64_t cache_record_check(struct folder const *f, uint32_t uid, uint64_t inode
 
 enum { FIRST_STEP = 4096 };
 
-ssize_t cache_read(int fd, void *data, size_t size, uint64_t offset) {
-  size_t got = 0;
-  while (got < size) {
-    ssize_t r = pread(fd, (char *)data + got, size - got, (off_t)(offset + got));
-    if (r < 0 && errno == EINTR) continue;
-    if (r < 0) return -1;
-    if (!r) break;
-    got += (size_t)r;
-  }
-  return (ssize_t)got;
-}
-
 char const *cache_window_at(struct cache_window *w, uint64_t offset, size_t size) {
   if (offset >= w->start && offset + size <= w->start + w->size)
     return w->data + (offset - w->start);
@@ -111,7 +98,7 @@ char const *cache_window_at(struct cache_window *w, uint64_t offset, size_t size
   if (!w->data && !(w->data = malloc(CACHE_WINDOW))) return 0;
   bool in_order = w->size && offset >= w->start && offset <= w->start + 2 * w->size;
   w->step = !in_order ? FIRST_STEP : w->step * 2 < CACHE_WINDOW ? w->step * 2 : CACHE_WINDOW;
-  ssize_t got = cache_read(w->fd, w->data, size > w->step ? size : w->step, offset);
+  ssize_t got = file_read_at(w->fd, w->data, size > w->step ? size : w->step, offset);
   w->start = offset;
   w->size = got < 0 ? 0 : (size_t)got;
   return w->size < size ? 0 : w->data;
@@ -143,7 +130,7 @@ static void open_column(struct folder const *f, struct cache *c, enum cache_colu
   struct cache_header h;
   w->fd = open_file(f, cache_column_names[column]);
   if (w->fd < 0) return;
-  if (cache_read(w->fd, &h, sizeof h, 0) == (ssize_t)sizeof h && header_good(f, &h, column) &&
+  if (file_read_at(w->fd, &h, sizeof h, 0) == (ssize_t)sizeof h && header_good(f, &h, column) &&
       h.generation == c->header.generation)
     return;
   close(w->fd);
@@ -193,14 +180,15 @@ static void load_tail(struct cache *c) {
   c->ntail = 0;
   if (n > MOST) from += n - MOST, n = MOST;
   if (!n || !(c->tail = malloc(n * sizeof *c->tail))) return;
-  ssize_t got = cache_read(c->directory.fd, c->tail, n * sizeof *c->tail, cache_entry_offset(from));
+  ssize_t got =
+      file_read_at(c->directory.fd, c->tail, n * sizeof *c->tail, cache_entry_offset(from));
   if (got > 0) c->ntail = cache_sort(c->tail, (uint32_t)((size_t)got / sizeof *c->tail));
   for (uint32_t i = 0; i < c->ntail; i++) c->tail[i].place += from;
 }
 
 static void load_directory(struct folder const *f, struct cache *c, uint64_t size) {
   struct cache_header h;
-  if (cache_read(c->directory.fd, &h, sizeof h, 0) < (ssize_t)sizeof h ||
+  if (file_read_at(c->directory.fd, &h, sizeof h, 0) < (ssize_t)sizeof h ||
       !header_good(f, &h, CACHE_COLUMNS)) {
     cache_forget(c);
     return;

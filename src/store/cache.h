@@ -191,8 +191,6 @@ void cache_forget(struct cache *);
  * many remain. */
 uint32_t cache_sort(struct cache_entry *, uint32_t n);
 bool cache_entry_good(struct folder const *, struct cache_entry const *, uint64_t inode);
-/* pread of all of it; fewer bytes only at the end of the file, -1 on error. */
-ssize_t cache_read(int fd, void *data, size_t size, uint64_t offset);
 /* Where entry i of the directory is. */
 uint64_t cache_entry_offset(uint32_t i);
 

@@ -21,17 +21,6 @@ enum {
 
 /* ---- files ---- */
 
-static bool write_at(int fd, void const *data, size_t size, uint64_t offset) {
-  size_t done = 0;
-  while (done < size) {
-    ssize_t r = pwrite(fd, (char const *)data + done, size - done, (off_t)(offset + done));
-    if (r < 0 && errno == EINTR) continue;
-    if (r <= 0) return false;
-    done += (size_t)r;
-  }
-  return true;
-}
-
 static char const *file_name(uint32_t column) {
   return column == CACHE_COLUMNS ? CACHE_DIRECTORY : cache_column_names[column];
 }
@@ -46,7 +35,7 @@ static int create_file(struct folder const *f, struct cache_header *h, uint32_t 
   int fd = folder_create_file(f, f->area, NEW_FILE);
   h->column = column;
   cache_seal_header(h);
-  if (fd < 0 || write_at(fd, h, sizeof *h, 0)) return fd;
+  if (fd < 0 || !file_write_at(fd, h, sizeof *h, 0)) return fd;
   close(fd);
   unlinkat(f->area, NEW_FILE, 0);
   return -1;
@@ -77,7 +66,7 @@ static bool write_directory(struct folder const *f, struct cache_header *h,
   h->sorted = n;
   int fd = create_file(f, h, CACHE_COLUMNS);
   if (fd < 0) return false;
-  if (write_at(fd, entries, n * sizeof *entries, sizeof *h))
+  if (!file_write_at(fd, entries, n * sizeof *entries, sizeof *h))
     return publish_file(f, fd, CACHE_COLUMNS);
   discard_file(f, fd);
   return false;
@@ -95,7 +84,7 @@ struct copying {
 
 static bool copy_out(struct copying *to, void const *data, size_t size) {
   if (size > sizeof to->data - to->size) {
-    if (!write_at(to->fd, to->data, to->size, to->at)) return false;
+    if (file_write_at(to->fd, to->data, to->size, to->at)) return false;
     to->at += to->size;
     to->size = 0;
   }
@@ -133,7 +122,7 @@ static bool copy_column(struct folder const *f, struct cache *c, struct cache_he
   bool good = to->fd >= 0;
   for (uint32_t i = 0; i < n && good; i++)
     good = copy_record(&c->columns[column], to, &entries[i], column);
-  good = good && write_at(to->fd, to->data, to->size, to->at);
+  good = good && !file_write_at(to->fd, to->data, to->size, to->at);
   if (good)
     good = publish_file(f, to->fd, column);
   else if (to->fd >= 0)
@@ -154,7 +143,7 @@ static struct cache_entry *live_entries(struct folder const *f, struct cache con
                                         uint32_t *n) {
   size_t size = c->n * sizeof(struct cache_entry);
   struct cache_entry *e = c->n ? malloc(size) : 0;
-  if (!e || cache_read(c->directory.fd, e, size, cache_entry_offset(0)) < (ssize_t)size) {
+  if (!e || file_read_at(c->directory.fd, e, size, cache_entry_offset(0)) < (ssize_t)size) {
     free(e);
     return 0;
   }
@@ -212,7 +201,7 @@ static bool append_values(struct folder const *f, struct cache_pending *p, uint3
   if (fd < 0) return false;
   uint64_t at = fstat(fd, &st) < 0 ? 0 : ((uint64_t)st.st_size + 7) & ~UINT64_C(7);
   bool good = at >= sizeof(struct cache_header) && (at + p->values[column].len) / 8 < UINT32_MAX &&
-              write_at(fd, p->values[column].s, p->values[column].len, at);
+              !file_write_at(fd, p->values[column].s, p->values[column].len, at);
   close(fd);
   for (uint32_t i = 0; i < p->n; i++) {
     uint32_t *entry_at = &p->entries[i].entry.at[column];
@@ -225,7 +214,7 @@ static bool append_values(struct folder const *f, struct cache_pending *p, uint3
 static bool goes_on(struct cache const *c, struct cache_entry const *e, uint32_t n) {
   struct cache_entry last = {0};
   if (c->header.sorted != c->n) return false;
-  if (c->n && cache_read(c->directory.fd, &last, sizeof last, cache_entry_offset(c->n - 1)) <
+  if (c->n && file_read_at(c->directory.fd, &last, sizeof last, cache_entry_offset(c->n - 1)) <
                   (ssize_t)sizeof last)
     return false;
   for (uint32_t i = 0, uid = last.uid; i < n; uid = e[i++].uid)
@@ -246,10 +235,10 @@ static bool append_entries(struct folder const *f, struct cache const *c, struct
     e[n] = p->entries[i].entry;
     cache_seal_entry(f, &e[n++], p->entries[i].inode);
   }
-  bool good = write_at(fd, e, n * sizeof *e, cache_entry_offset(c->n));
+  bool good = !file_write_at(fd, e, n * sizeof *e, cache_entry_offset(c->n));
   uint32_t sorted = c->n + n;
   if (good && goes_on(c, e, n))
-    good = write_at(fd, &sorted, sizeof sorted, offsetof(struct cache_header, sorted));
+    good = !file_write_at(fd, &sorted, sizeof sorted, offsetof(struct cache_header, sorted));
   close(fd);
   free(e);
   return good;
@@ -269,9 +258,9 @@ static bool write_late_column(struct folder *f, struct cache *c, int fd,
   bool known = e && cache_get_record(f, c, seq, e, column, &v) != CACHE_UNKNOWN;
   *wasted += !e || e->at[column] != CACHE_AT_UNKNOWN;
   return !e || known ||
-         write_at(fd, &at, sizeof at,
-                  cache_entry_offset(e->place) + offsetof(struct cache_entry, at) +
-                      column * sizeof at);
+         !file_write_at(fd, &at, sizeof at,
+                        cache_entry_offset(e->place) + offsetof(struct cache_entry, at) +
+                            column * sizeof at);
 }
 
 static bool write_late_columns(struct folder *f, struct cache *c) {
@@ -285,7 +274,7 @@ static bool write_late_columns(struct folder *f, struct cache *c) {
       good = write_late_column(f, c, fd, &p->entries[i], (enum cache_column)k, &wasted);
   dropped = c->header.dropped + wasted;
   if (good && wasted)
-    good = write_at(fd, &dropped, sizeof dropped, offsetof(struct cache_header, dropped));
+    good = !file_write_at(fd, &dropped, sizeof dropped, offsetof(struct cache_header, dropped));
   close(fd);
   c->stale = true;
   return good;

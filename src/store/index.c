@@ -3,7 +3,6 @@
  * synced, checked in every part before it is used (doc/store.md, "The index"). */
 #include "store/folder.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +56,7 @@ static size_t sums_size(uint32_t n) {
  * since has other records there. */
 static int journal_tail(int fd, uint64_t end, uint64_t *tail) {
   char bytes[TAIL];
-  if (end < TAIL || pread(fd, bytes, TAIL, (off_t)(end - TAIL)) != TAIL) return -1;
+  if (end < TAIL || file_read_at(fd, bytes, TAIL, end - TAIL) != TAIL) return -1;
   *tail = store_hash(8, bytes, TAIL);
   return 0;
 }
@@ -99,13 +98,13 @@ static bool fits(struct index_header const *h, struct journal const *j, uint32_t
 }
 
 static bool read_header(int fd, struct index_header *h) {
-  return pread(fd, h, sizeof *h, 0) == (ssize_t)sizeof *h;
+  return file_read_at(fd, h, sizeof *h, 0) == (ssize_t)sizeof *h;
 }
 
 static bool read_head(int fd, struct head *head) {
   size_t size = (size_t)head->h.head_size;
   if (!(head->data = malloc(size))) return false;
-  if (pread(fd, head->data, size, 0) != (ssize_t)size) return false;
+  if (file_read_at(fd, head->data, size, 0) != (ssize_t)size) return false;
   memset(head->data + offsetof(struct index_header, checksum), 0, sizeof head->h.checksum);
   return store_hash(6, head->data, size) == head->h.checksum;
 }
@@ -230,10 +229,6 @@ struct writing {
   struct records head;
 };
 
-static bool write_at(int fd, void const *data, size_t size, uint64_t offset) {
-  return pwrite(fd, data, size, (off_t)offset) == (ssize_t)size;
-}
-
 static void begin_head(struct writing *w, struct index_header *h) {
   struct view const *v = &w->f->view;
   *h = (struct index_header){.byte_order = BYTE_ORDER_MARK,
@@ -278,7 +273,7 @@ static bool end_head(struct writing *w, struct index_header *h) {
   memcpy(w->head.data, h, sizeof *h);
   h->checksum = store_hash(6, w->head.data, w->head.size);
   memcpy(w->head.data, h, sizeof *h);
-  return write_at(w->fd, w->head.data, w->head.size, 0);
+  return !file_write_at(w->fd, w->head.data, w->head.size, 0);
 }
 
 /* Those that are not gone, without what is this session's own. */
@@ -295,8 +290,8 @@ static bool write_messages(struct writing *w) {
     if (in_block < BLOCK_MESSAGES && done < w->n) continue;
     uint32_t number = (done - 1) / BLOCK_MESSAGES;
     w->sums[number] = mapping_sum(number, block, in_block);
-    if (!write_at(w->fd, block, in_block * sizeof *block,
-                  w->data + (uint64_t)number * sizeof block))
+    if (file_write_at(w->fd, block, in_block * sizeof *block,
+                      w->data + (uint64_t)number * sizeof block))
       return false;
     in_block = 0;
   }

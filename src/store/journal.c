@@ -41,30 +41,6 @@ static uint64_t record_checksum(uint32_t generation, uint64_t offset, char const
   return store_hash(seed, data + RECORD_HEADER, size - RECORD_HEADER);
 }
 
-static ssize_t pread_all(int fd, char *buf, size_t size, uint64_t offset) {
-  size_t done = 0;
-  while (done < size) {
-    ssize_t r = pread(fd, buf + done, size - done, (off_t)(offset + done));
-    if (r < 0 && errno == EINTR) continue;
-    if (r < 0) return -1;
-    if (!r) break;
-    done += (size_t)r;
-  }
-  return (ssize_t)done;
-}
-
-static int pwrite_all(int fd, char const *buf, size_t size, uint64_t offset) {
-  while (size) {
-    ssize_t r = pwrite(fd, buf, size, (off_t)offset);
-    if (r < 0 && errno == EINTR) continue;
-    if (r < 0) return -1;
-    buf += r;
-    offset += (uint64_t)r;
-    size -= (size_t)r;
-  }
-  return 0;
-}
-
 /* ---- opening ---- */
 
 void journal_close(struct journal *j) {
@@ -75,7 +51,7 @@ void journal_close(struct journal *j) {
 static enum journal_state judge(struct journal *j, uint32_t *uidvalidity) {
   struct header h;
   struct stat st;
-  ssize_t r = pread_all(j->fd, (char *)&h, sizeof h, 0);
+  ssize_t r = file_read_at(j->fd, &h, sizeof h, 0);
   if (r < 0 || fstat(j->fd, &st) < 0) return JOURNAL_ERROR;
   j->inode = st.st_ino;
   j->end = JOURNAL_HEADER;
@@ -131,7 +107,7 @@ static char const *window_at(struct window *w, uint64_t offset, size_t size) {
     if (!(w->data = malloc(want))) return 0;
     w->room = want;
   }
-  ssize_t r = pread_all(w->fd, w->data, want, offset);
+  ssize_t r = file_read_at(w->fd, w->data, want, offset);
   w->start = offset;
   w->size = r < 0 ? 0 : (size_t)r;
   return r >= 0 && (size_t)r >= size ? w->data : 0;
@@ -249,7 +225,7 @@ int journal_append(struct journal *j, struct records *r, bool sync, struct view 
   seal(r, j->generation, j->end);
   if (fstat(j->fd, &st) < 0) return -1;
   if ((uint64_t)st.st_size != j->end && ftruncate(j->fd, (off_t)j->end) < 0) return -1;
-  if (pwrite_all(j->fd, r->data, r->size, j->end) < 0) {
+  if (file_write_at(j->fd, r->data, r->size, j->end) < 0) {
     int saved = errno;
     /* If even this fails, the debris has no valid checksum, or is what we meant to write and is
      * superseded by the names. */
@@ -276,8 +252,8 @@ static int fill(struct journal *j, uint32_t uidvalidity, struct records *r) {
   seal(r, j->generation, JOURNAL_HEADER);
   j->inode = st.st_ino;
   j->end = JOURNAL_HEADER + r->size;
-  if (pwrite_all(j->fd, (char *)&h, sizeof h, 0) < 0) return -1;
-  if (pwrite_all(j->fd, r->data, r->size, JOURNAL_HEADER) < 0) return -1;
+  if (file_write_at(j->fd, &h, sizeof h, 0) < 0) return -1;
+  if (file_write_at(j->fd, r->data, r->size, JOURNAL_HEADER) < 0) return -1;
   return fsync(j->fd);
 }
 

@@ -138,7 +138,7 @@ static bool file_is_good(struct mapping const *m) {
     uint32_t n = m->n - first < BLOCK_MESSAGES ? m->n - first : BLOCK_MESSAGES;
     size_t size = n * sizeof *block;
     uint32_t number = first / BLOCK_MESSAGES;
-    if (pread(m->fd, block, size, (off_t)(m->data + first * sizeof *block)) != (ssize_t)size ||
+    if (file_read_at(m->fd, block, size, m->data + first * sizeof *block) != (ssize_t)size ||
         mapping_sum(number, block, n) != m->sums[number])
       return false;
   }
@@ -189,7 +189,7 @@ static int fill(struct mapping *m) {
                            (off_t)m->data) == MAP_FAILED)
     return -1;
   if (!rest) return 0;
-  ssize_t r = pread(m->fd, m->start + m->file_size, rest, (off_t)(m->data + m->file_size));
+  ssize_t r = file_read_at(m->fd, m->start + m->file_size, rest, m->data + m->file_size);
   if (r >= 0 && (size_t)r < rest) errno = EIO;
   return (size_t)r == rest && r >= 0 ? 0 : -1;
 }

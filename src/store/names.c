@@ -17,9 +17,7 @@ static bool has_base(struct entry const *e, struct message const *m) {
 
 enum store_error folder_entry(struct folder *f, struct message const *m, struct entry *e) {
   char data[ENTRY_SIZE_MAX];
-  ssize_t r;
-  do r = pread(f->journal.fd, data, sizeof data, (off_t)m->entry * 8);
-  while (r < 0 && errno == EINTR);
+  ssize_t r = file_read_at(f->journal.fd, data, sizeof data, (uint64_t)m->entry * 8);
   if (r < 0) return folder_failure(f, "read", AREA "/journal");
   /* Content was checked when it was followed; if it has changed under us, say so, and the next
    * holder of the lock reads all of the journal. */

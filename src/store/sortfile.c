@@ -4,7 +4,6 @@
 #include "message/message.h"
 #include "store/cache.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,11 +31,11 @@ static bool read_file(struct folder const *f, int fd, uint32_t kind, struct sort
   struct sortfile_header *h = &file->header;
   struct stat st;
   if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) return false;
-  if (cache_read(fd, h, sizeof *h, 0) < (ssize_t)sizeof *h ||
+  if (file_read_at(fd, h, sizeof *h, 0) < (ssize_t)sizeof *h ||
       !header_good(f, h, kind, (uint64_t)st.st_size))
     return false;
   file->content = malloc(h->size + 1);
-  return file->content && cache_read(fd, file->content, h->size, sizeof *h) == (ssize_t)h->size &&
+  return file->content && file_read_at(fd, file->content, h->size, sizeof *h) == (ssize_t)h->size &&
          cache_hash(kind, file->content, h->size) == h->content_check;
 }
 
@@ -105,22 +104,11 @@ static char *compose(struct folder const *f, struct sortfile_header *h, uint32_t
   return all;
 }
 
-static bool write_all(int fd, char const *data, size_t size) {
-  for (size_t done = 0; done < size;) {
-    ssize_t r = write(fd, data + done, size - done);
-    if (r > 0)
-      done += (size_t)r;
-    else if (!r || errno != EINTR)
-      return false;
-  }
-  return true;
-}
-
 static void write_file(struct folder const *f, char const *name, char const *all, size_t size) {
   unlinkat(f->area, NEW_FILE, 0);
   int fd = folder_create_file(f, f->area, NEW_FILE);
   if (fd < 0) return;
-  bool good = write_all(fd, all, size);
+  bool good = !file_write_at(fd, all, size, 0);
   if (close(fd) < 0 || !good || renameat(f->area, NEW_FILE, f->area, name) < 0)
     unlinkat(f->area, NEW_FILE, 0);
 }

@@ -49,7 +49,7 @@ static struct message_part *parse_whole(struct cache_text *t) {
 
 /* Reads and parses it; -1 on a read error. */
 static int read_text(struct cache_text *t, int fd) {
-  ssize_t n = cache_read(fd, t->whole, sizeof t->whole, 0);
+  ssize_t n = file_read_at(fd, t->whole, sizeof t->whole, 0);
   t->bytes = (struct message_bytes){.fd = fd};
   if (n < 0) return -1;
   if (n > WHOLE_MAX) return message_parse_file(fd, &t->arena, &t->root);

@@ -57,12 +57,28 @@ static void test_replacing(void) {
   is_uint(entries(), 1, "nor after failures");
 }
 
+static void test_parts(void) {
+  char buf[10] = "";
+  int fd = openat(dir, "part", O_RDWR | O_CREAT, 0600);
+  ok(fd >= 0 && !file_write_at(fd, "world", 5, 6) && !file_write_at(fd, "hello ", 6, 0),
+     "parts written");
+  is_uint((uint64_t)file_read_at(fd, buf, 5, 6), 5, "a part read");
+  is(buf, "world", "as it is there");
+  is_uint((uint64_t)file_read_at(fd, buf, 9, 8), 3, "fewer at the end");
+  is_uint((uint64_t)file_read_at(fd, buf, 9, 100), 0, "nothing behind it");
+  close(fd);
+  ok(file_read_at(fd, buf, 1, 0) < 0 && errno == EBADF, "reading fails");
+  ok(file_write_at(fd, buf, 1, 0) < 0 && errno == EBADF, "writing fails");
+  unlinkat(dir, "part", 0);
+}
+
 int main(void) {
   char path[] = "/tmp/chainmail-file.XXXXXX";
   umask(0022);
   if (!mkdtemp(path) || (dir = open(path, O_RDONLY | O_DIRECTORY)) < 0) return 1;
   test_reading();
   test_replacing();
+  test_parts();
   ok(!dir_sync(dir), "a directory can be synced");
   unlinkat(dir, "f", 0);
   rmdir(path);
