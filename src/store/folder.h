@@ -19,7 +19,7 @@ enum {
 };
 #define AREA "chainmail" /* our directory in each folder */
 
-/* ---- a folder as its journal tells it: view.c ---- */
+/* ---- a folder as its journal tells it: view.c, keywords.c, apply.c ---- */
 
 enum message_bit {                        /* with enum message_flag in one word */
                    BIT_NEW = 1 << 8,      /* the file is in new/ */
@@ -90,8 +90,6 @@ struct view {
 void view_init(struct view *);
 void view_free(struct view *);
 static inline struct message *view_at(struct view const *, uint32_t index);
-/* The keywords of a message. */
-struct keyword_set const *view_keywords_of(struct view const *, struct message const *);
 /* Takes the messages out of the map, into memory of their own. */
 void view_unmap(struct view *);
 /* Sets BIT_GONE or BIT_CHANGED. */
@@ -102,15 +100,30 @@ void view_recount(struct view *);
 uint32_t view_find(struct view const *, uint32_t uid);
 /* The message with this UID that is not gone, or null. */
 struct message *view_message(struct view *, uint32_t uid);
+/* Drops messages that are gone, with indexes from `from` to before `to`, and tells of each (dropped
+ * may be null) its index after those dropped before.  Gives their number. */
+uint32_t view_drop(struct view *, uint32_t from, uint32_t to,
+                   void (*dropped)(void *context, uint32_t index, uint32_t uid), void *context);
+/* Drops messages that are gone and were never shown: those from index `from` on. */
+void view_sweep(struct view *, uint32_t from);
+/* For keywords.c and apply.c: an array with room for `want`; before or after a record changes a
+ * message; taking it out of what is counted, or into it. */
+void *view_grow(void *array, uint32_t *room, uint32_t want, size_t size);
+void view_changing(struct view *, struct message const *);
+void view_count(struct view *, struct message const *, bool on);
+
+/* keywords.c */
+void view_init_sets(struct view *);
+/* The keywords of a message. */
+struct keyword_set const *view_keywords_of(struct view const *, struct message const *);
 uint32_t view_keyword_set(struct view *, struct keyword_set const *);
 /* Forgets the sets that no message has; the others get new ids. */
 void view_drop_sets(struct view *);
 int view_keyword(struct view const *, char const *name);
 /* Whether it can be a keyword: an atom (RFC 3501 section 9), and not too long. */
 bool keyword_valid(char const *name, size_t size);
-/* Forgets INTENTs: their files are as good as any. */
-void view_drop_intents(struct view *);
-bool view_committed(struct view const *, uint64_t batch);
+
+/* apply.c */
 /* A journal record's content; offset: of the content in the journal.  quiet: changes of flags are
  * not for the client to be told.  False: it makes no sense. */
 bool view_apply(struct view *, unsigned int type, char const *content, size_t size, uint64_t offset,
@@ -120,12 +133,10 @@ bool view_apply(struct view *, unsigned int type, char const *content, size_t si
  * Gives its size; 0: there is none. */
 size_t view_salvage(struct view *, struct view const *known, char const *data, size_t size,
                     uint64_t offset);
-/* Drops messages that are gone, with indexes from `from` to before `to`, and tells of each (dropped
- * may be null) its index after those dropped before.  Gives their number. */
-uint32_t view_drop(struct view *, uint32_t from, uint32_t to,
-                   void (*dropped)(void *context, uint32_t index, uint32_t uid), void *context);
-/* Drops messages that are gone and were never shown: those from index `from` on. */
-void view_sweep(struct view *, uint32_t from);
+void view_free_batches(struct view *);
+/* Forgets INTENTs: their files are as good as any. */
+void view_drop_intents(struct view *);
+bool view_committed(struct view const *, uint64_t batch);
 
 /* ---- the index: a view's messages in a file, mapped: index.c, mapping.c ---- */
 

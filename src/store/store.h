@@ -19,9 +19,9 @@
  *   status.c    counting without selecting
  *   watch.c     waiting for changes
  * and behind these, declared in folder.h:
- *   journal.c   the folder's memory on disk; record.c and view.c: what it says and what that means
- *   transaction.c, snapshot.c, batch.c, publish.c   how it is written, replaced and recovered
- *   scan.c      comparing it with the Maildir; own.c: where that is not needed
+ *   journal.c   the folder's memory on disk; record.c: what it says; view.c, keywords.c and
+ * apply.c: what that means transaction.c, snapshot.c, batch.c, publish.c   how it is written,
+ * replaced and recovered scan.c      comparing it with the Maildir; own.c: where that is not needed
  *   index.c     the messages in a file, so that the journal need not be read; mapping.c
  *   cache.c, cacheput.c, cachewrite.c   what messages' bytes say, kept; declared in cache.h
  *   rank.c      orders of texts; sortfile.c: what it and links.c have found out, kept; declared in
