@@ -61,6 +61,11 @@ noreturn void log_die(int code, char const *event, ...) __attribute__((sentinel)
 noreturn void log_die_failure(int code, char const *attempt, char const *path, char const *remedy);
 /* Out of memory. */
 noreturn void log_die_memory(void);
+/* What malloc and its like gave, unless that is nothing. */
+static inline void *must_have(void *memory) {
+  if (!memory) log_die_memory();
+  return memory;
+}
 /* Decimal digits of n in buf, for log values; returns buf. */
 char const *log_number(char buf[21], uint64_t n);
 

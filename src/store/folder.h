@@ -238,6 +238,8 @@ struct entry {
 };
 /* What `saved` is for this time. */
 uint32_t entry_saved(time_t);
+/* Begins an ENTRY record of n entries, which commits a batch if that is not 0. */
+void record_entries(struct records *, uint64_t batch, uint32_t n);
 /* Appends an entry to the ENTRY record that is being built; gives its offset in records. */
 size_t record_entry(struct records *, struct entry const *, struct keyword_set const *);
 void record_uids(struct records *, enum record_type, uint64_t const *modseq, uint32_t const *uids,

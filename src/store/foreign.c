@@ -45,11 +45,6 @@ enum foreign_kind foreign_detect(int dir, bool *both) {
   return c ? FOREIGN_COURIER : d ? FOREIGN_DOVECOT : FOREIGN_NONE;
 }
 
-static void *must(void *p) {
-  if (!p) log_die_memory();
-  return p;
-}
-
 /* ---- lines and numbers ---- */
 
 struct line {
@@ -110,7 +105,7 @@ static void make_table(struct foreign *f) {
   uint32_t size = 16;
   while (size < f->n * 2) size *= 2;
   free(f->table);
-  f->table = must(calloc(size, sizeof *f->table));
+  f->table = must_have(calloc(size, sizeof *f->table));
   f->mask = size - 1;
 }
 
@@ -191,7 +186,7 @@ static bool parse_message(struct foreign_message *m, struct line l, uint32_t ver
 static void add_message(struct foreign *f, size_t *room, struct foreign_message const *m) {
   if (f->n == *room) {
     *room = *room ? *room * 2 : 256;
-    f->messages = must(realloc(f->messages, *room * sizeof *f->messages));
+    f->messages = must_have(realloc(f->messages, *room * sizeof *f->messages));
   }
   f->messages[f->n++] = *m;
   if (m->uid >= f->uidnext) f->uidnext = m->uid + 1;
@@ -238,7 +233,7 @@ void foreign_free(struct foreign *f) {
 char *foreign_raised(struct foreign const *f, uint32_t uidnext, size_t *size) {
   char const *feed = memchr(f->text, '\n', f->size);
   size_t header = (size_t)(feed - f->text), rest = f->size - header;
-  char *out = must(malloc(f->size + 32));
+  char *out = must_have(malloc(f->size + 32));
   size_t n = 0;
   if (*f->text == '1')
     n = (size_t)sprintf(out, "1 %lu %lu", (unsigned long)f->uidvalidity, (unsigned long)uidnext);
@@ -273,7 +268,7 @@ static int intern(struct foreign *f, char const *name, size_t size) {
     f->dropped++;
     return -1;
   }
-  f->keywords[f->nkeywords] = must(strndup(name, size));
+  f->keywords[f->nkeywords] = must_have(strndup(name, size));
   return (int)f->nkeywords++;
 }
 

@@ -48,10 +48,7 @@ static enum store_error journal_name(struct folder *f, struct message *m, char c
   e.modseq = m->modseq;
   e.inode = m->inode;
   e.in_new = m->bits & BIT_NEW;
-  record_begin(&r, RECORD_ENTRY);
-  record_u64(&r, 0);
-  record_u32(&r, 1);
-  record_u32(&r, 0);
+  record_entries(&r, 0, 1);
   record_entry(&r, &e, view_keywords_of(&f->view, m));
   record_end(&r);
   return folder_write(f, &r, false, true);

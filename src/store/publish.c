@@ -35,10 +35,7 @@ enum store_error publish_commit(struct folder *f, uint64_t batch, struct arrival
   uint32_t first = f->view.uidnext;
   uint64_t modseq = folder_next_modseq(f);
   uint32_t saved = entry_saved(time(0));
-  record_begin(&r, RECORD_ENTRY);
-  record_u64(&r, batch);
-  record_u32(&r, (uint32_t)n);
-  record_u32(&r, 0);
+  record_entries(&r, batch, (uint32_t)n);
   for (size_t i = 0; i < n; i++) {
     arrivals[i].entry.uid = first + (uint32_t)i;
     arrivals[i].entry.modseq = modseq;

@@ -111,6 +111,13 @@ static uint64_t entry_checksum(char const *entry, size_t size) {
   return store_hash(fixed, entry + ENTRY_FIXED, size - ENTRY_FIXED);
 }
 
+void record_entries(struct records *r, uint64_t batch, uint32_t n) {
+  record_begin(r, RECORD_ENTRY);
+  record_u64(r, batch);
+  record_u32(r, n);
+  record_u32(r, 0);
+}
+
 size_t record_entry(struct records *r, struct entry const *e, struct keyword_set const *set) {
   size_t start = r->size, name_size = strlen(e->name);
   uint16_t nkeywords = put_keywords(r, set, false);

@@ -98,10 +98,7 @@ static enum store_error put_entries(struct records *r, struct folder *f, uint32_
     if (m->bits & BIT_GONE) continue;
     if (!in_record) {
       in_record = left < ENTRIES_PER_RECORD ? left : ENTRIES_PER_RECORD;
-      record_begin(r, RECORD_ENTRY);
-      record_u64(r, 0);
-      record_u32(r, in_record);
-      record_u32(r, 0);
+      record_entries(r, 0, in_record);
     }
     e = put_entry(r, f, m, &offsets[i]);
     left--;

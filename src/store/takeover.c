@@ -15,11 +15,6 @@ enum {
   PASSES_MAX = 4,                  /* as for any scan */
 };
 
-static void *must(void *p) {
-  if (!p) log_die_memory();
-  return p;
-}
-
 /* ---- which of its messages are there ---- */
 
 /* The file of a message, as it was first found. */
@@ -55,7 +50,7 @@ static void sight(void *context, char const *name, uint64_t inode) {
                           .size = (uint64_t)st.st_size,
                           .mtime = (int64_t)st.st_mtim.tv_sec,
                           .saved = entry_saved(st.st_ctim.tv_sec),
-                          .name = must(strdup(name)),
+                          .name = must_have(strdup(name)),
                           .in_new = s->in_new};
   s->found++;
 }
@@ -88,7 +83,7 @@ static int pass(struct finding *s) {
 static int find_all(struct finding *s, struct folder *f, struct foreign const *x) {
   struct timespec const tick = {0, MAILDIR_TICK_MS * 1000000L + 1000000L};
   *s = (struct finding){.f = f, .x = x};
-  s->sightings = must(calloc(x->n + 1, sizeof *s->sightings));
+  s->sightings = must_have(calloc(x->n + 1, sizeof *s->sightings));
   for (int i = 1;; i++) {
     int r = pass(s);
     if (r || i == PASSES_MAX) return r < 0 ? -1 : 0;
@@ -133,10 +128,7 @@ static void put_entries(struct records *r, struct finding const *s, uint64_t mod
     e.flags = maildir_name_flags(&n);
     if (!in_record) {
       in_record = left < ENTRIES_PER_RECORD ? left : ENTRIES_PER_RECORD;
-      record_begin(r, RECORD_ENTRY);
-      record_u64(r, 0);
-      record_u32(r, (uint32_t)in_record);
-      record_u32(r, 0);
+      record_entries(r, 0, (uint32_t)in_record);
     }
     struct keyword_set set = keywords_of(s->x, i, e.name);
     record_entry(r, &e, &set);
