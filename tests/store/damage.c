@@ -229,12 +229,21 @@ static bool check_answers(struct folder *f, uint32_t seq) {
          !folder_has_keyword(f, seq, (unsigned int)work) || wrong("keyword", uid, text);
 }
 
-static bool check_orders(struct folder *f) {
+static bool check_orders_once(struct folder *f) {
   struct orders const *o = ask_orders(f);
   bool good = true;
   for (unsigned int i = 0; o && good && folder_count(f) && i < SAMPLE; i++)
     good = orders_fit(f, o, 1 + dice(folder_count(f)), 1 + dice(folder_count(f)));
   return good;
+}
+
+/* A session may take one message for another that the index has in its place, UID and all, until it
+ * finds that out and has the index's messages made again: then what it said before does not count.
+ */
+static bool check_orders(struct folder *f) {
+  bool indexed = f->view.map && f->view.map->fd >= 0;
+  return check_orders_once(f) ||
+         (indexed && !(f->view.map && f->view.map->fd >= 0) && check_orders_once(f));
 }
 
 static bool check_some(struct folder *f) {
