@@ -76,6 +76,7 @@ $(B)/bin/authd: STATIC =
 $(B)/bin/authd: LDLIBS = -lcdb $(foreach m,$(FOUND),$(LDLIBS_$(m))) $(AUTH_LDLIBS)
 # charsetd is there to load what iconv(3) needs: shared objects.
 $(B)/bin/charsetd: STATIC =
+$(B)/bin/conf2env: $(B)/src/tools/configuration.o
 $(B)/bin/makeuserdb: LDLIBS = -lcrypt -lcdb -lbearssl -lskarnet
 $(B)/bin/userdbpw: LDLIBS = -lcrypt -lcdb -lutf8proc -lbearssl -lskarnet
 $(B)/bin/tlscheck: $(call archives,x509)

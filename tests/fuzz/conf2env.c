@@ -1,20 +1,17 @@
-/* Configuration files (tools/conf2env.c), up to the values: what can be in an environment, and what
- * no program need fear. */
+/* Configuration files (tools/configuration.c), up to the values: what can be in an environment, and
+ * what no program need fear. */
 #include "fuzz.h"
 
 #include <setjmp.h>
 
-/* It is a program and no library: included, with its end in our hands. */
+/* It is of a program and no library: included, with its end in our hands. */
 static jmp_buf refused;
 static noreturn void end_program(int code) {
   must(code == EXIT_REFUSED);
   longjmp(refused, 1);
 }
 #define log_die(code, ...) (log_event(__VA_ARGS__), end_program(code))
-int conf2env_main(int argc, char **argv);
-#define main conf2env_main
-#include "tools/conf2env.c"
-#undef main
+#include "tools/configuration.c"
 
 static struct config config;
 
@@ -25,7 +22,7 @@ static void check(void) {
       must(config.complaints);
       continue;
     }
-    must(!key_fault(d->key, strlen(d->key)) && strlen(d->key) <= KEY_MAX);
+    must(!config_key_fault(d->key, strlen(d->key)) && strlen(d->key) <= KEY_MAX);
     must(strlen(d->value) == d->size && d->size <= VALUE_MAX && !strchr(d->value, '\n'));
     total += d->size;
   }
