@@ -1,7 +1,7 @@
 /* conf2env dir < file, conf2env dir file...: makes an environment directory, as envdir reads it,
- * from files of key=value lines, as Courier's are.  Runs nothing and knows no key: what the values
- * mean is the business of the programs that find them in their environment.  The manual page
- * conf2env(8) is the specification.
+ * from files of key=value lines, as Courier's are, or of key value lines, as Courier's others are.
+ * Runs nothing and knows no key: what the values mean is the business of the programs that find
+ * them in their environment.  The manual page conf2env(8) is the specification.
  *
  * Three steps: the file is read into definitions, the references between them are resolved, and
  * only when all of it is good is the directory built, beside the old one, and exchanged with it. */

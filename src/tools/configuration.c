@@ -185,25 +185,33 @@ static char const *shown_key(struct config *c, char const *key, size_t size) {
   return arena_copy(&c->arena, key, size < SHOWN_MAX ? size : SHOWN_MAX);
 }
 
+/* A definition of this key to be filled, or null after a complaint. */
+static struct definition *begin_definition(struct config *c, struct where where, char const *key,
+                                           size_t size, char const *why) {
+  if (!why) why = config_key_fault(key, size);
+  if (!why && c->n == DEFINITIONS_MAX) why = "more than 2000 definitions";
+  if (why) {
+    complain(c, where, shown_key(c, key, size), why);
+    return 0;
+  }
+  c->definitions =
+      arena_grow(&c->arena, c->definitions, &c->capacity, c->n + 1, sizeof *c->definitions);
+  struct definition *d = &c->definitions[c->n];
+  *d = (struct definition){.key = arena_copy(&c->arena, key, size), .where = where};
+  return d;
+}
+
+static char const nul_byte[] = "a NUL byte in the line";
+
 static void read_definition(struct config *c, struct where where, char const *at, char const *end) {
   char const *equals = memchr(at, '=', (size_t)(end - at));
   char const *key_end = equals ? equals : at;
   if (!equals)
     while (key_end < end && !is_blank(*key_end)) key_end++;
   while (key_end > at && is_blank(key_end[-1])) key_end--;
-  size_t key_size = (size_t)(key_end - at);
-  char const *why = memchr(at, 0, (size_t)(end - at)) ? "a NUL byte in the line"
-                    : !equals                         ? "no = in the line"
-                                                      : config_key_fault(at, key_size);
-  if (!why && c->n == DEFINITIONS_MAX) why = "more than 2000 definitions";
-  if (why) {
-    complain(c, where, shown_key(c, at, key_size), why);
-    return;
-  }
-  c->definitions =
-      arena_grow(&c->arena, c->definitions, &c->capacity, c->n + 1, sizeof *c->definitions);
-  struct definition *d = &c->definitions[c->n];
-  *d = (struct definition){.key = arena_copy(&c->arena, at, key_size), .where = where};
+  char const *why = memchr(at, 0, (size_t)(end - at)) ? nul_byte : !equals ? "no = in the line" : 0;
+  struct definition *d = begin_definition(c, where, at, (size_t)(key_end - at), why);
+  if (!d) return;
   why = read_value(&(struct reader){c, d, equals + 1, end});
   if (why)
     complain(c, where, d->key, why);
@@ -211,15 +219,78 @@ static void read_definition(struct config *c, struct where where, char const *at
     c->n++;
 }
 
+/* One line off the text, without what ends it and without the blanks around it. */
+struct line {
+  char const *at, *end;
+};
+
+static struct line take_line(char const **next, char const *end) {
+  char const *newline = memchr(*next, '\n', (size_t)(end - *next));
+  struct line l = {*next, newline ? newline : end};
+  *next = newline ? newline + 1 : end;
+  if (l.end > l.at && l.end[-1] == '\r') l.end--; /* edited on a foreign system */
+  while (l.at < l.end && is_blank(*l.at)) l.at++;
+  return l;
+}
+
+/* ---- Courier's authldaprc and the like ---- */
+
+static bool is_courier_file(char const *file) {
+  char const *slash = file ? strrchr(file, '/') : 0;
+  char const *name = slash ? slash + 1 : file ? file : "";
+  size_t size = strlen(name);
+  return size > 6 && !memcmp(name, "auth", 4) && !memcmp(name + size - 2, "rc", 2);
+}
+
+/* `key value`, with nothing between but blanks. */
+static bool is_courier_line(struct line l) {
+  char const *key_end = l.at + name_length(l.at, l.end);
+  char const *value = key_end;
+  while (value < l.end && is_blank(*value)) value++;
+  return key_end > l.at && value > key_end && value < l.end && *value != '=';
+}
+
+/* Adds a line of a value; whether the value goes on behind it. */
+static bool add_courier_line(struct reader *r, struct line l) {
+  while (l.end > l.at && is_blank(l.end[-1])) l.end--;
+  bool more = l.end > l.at && l.end[-1] == '\\';
+  if (more) l.end--;
+  while (l.end > l.at && is_blank(l.end[-1])) l.end--;
+  if (l.at == l.end) return more;
+  if (r->definition->n) add_piece(r, " ", 1, false);
+  add_piece(r, l.at, (size_t)(l.end - l.at), false);
+  return more;
+}
+
+/* The value is what stands there: no quotes, no references, no comments. */
+static void read_courier(struct config *c, struct where *where, struct line l, char const **next,
+                         char const *end) {
+  size_t key_size = name_length(l.at, l.end);
+  struct definition *d = begin_definition(c, *where, l.at, key_size, 0);
+  struct reader r = {c, d, 0, 0};
+  char const *start = l.at;
+  l.at += key_size;
+  while (is_blank(*l.at)) l.at++;
+  if (!d) return;
+  while (add_courier_line(&r, l) && *next < end) {
+    l = take_line(next, end);
+    where->line++;
+  }
+  if (memchr(start, 0, (size_t)(*next - start)))
+    complain(c, d->where, d->key, nul_byte);
+  else
+    c->n++;
+}
+
 static void read_lines(struct config *c, char const *file, char const *at, char const *end) {
+  bool courier = is_courier_file(file);
   for (struct where where = {file, 1}; at < end; where.line++) {
-    char const *newline = memchr(at, '\n', (size_t)(end - at));
-    char const *next = newline ? newline + 1 : end;
-    char const *line_end = newline ? newline : end;
-    if (line_end > at && line_end[-1] == '\r') line_end--; /* edited on a foreign system */
-    while (at < line_end && is_blank(*at)) at++;
-    if (at < line_end && *at != '#') read_definition(c, where, at, line_end);
-    at = next;
+    struct line l = take_line(&at, end);
+    if (l.at == l.end || *l.at == '#') continue;
+    if (courier && is_courier_line(l))
+      read_courier(c, &where, l, &at, end);
+    else
+      read_definition(c, where, l.at, l.end);
   }
 }
 

@@ -93,6 +93,51 @@ for stock in /etc/courier/imapd /etc/courier/imapd-ssl; do
   fi
 done
 
+# Courier's files for databases have blanks in place of =.
+cat > authmysqlrc <<'EOF'
+##NAME: LOCATION:0
+MYSQL_SERVER		localhost
+MYSQL_PASSWORD  'a"b $C #d\e
+ MYSQL_EQUALS = with $MYSQL_SERVER
+MYSQL_WHERE_CLAUSE	server='$(service)' AND a=b  \t
+# MYSQL_OFF x
+MYSQL_SELECT_CLAUSE	SELECT CONCAT(user,'@',domain), '',  hash,	\
+	uid, '$HOME' \
+			FROM users WHERE user='$(local_part)' \
+
+MYSQL_OPT		0
+EOF
+printf 'MYSQL_LAST one \\\r\n  two\r' >> authmysqlrc
+conf2env env authmysqlrc
+is $? 0 "a file of Courier's for a database"
+holds MYSQL_SERVER localhost '... has values behind blanks'
+holds MYSQL_PASSWORD "'a\"b \$C #d\\e" '... as they stand'
+holds MYSQL_WHERE_CLAUSE "server='\$(service)' AND a=b  \\t" '... whatever is in them'
+holds MYSQL_EQUALS 'with localhost' '... or behind an =, as ever'
+holds MYSQL_SELECT_CLAUSE "SELECT CONCAT(user,'@',domain), '',  hash, uid, '\$HOME' FROM users WHERE user='\$(local_part)'" '... on several lines'
+holds MYSQL_OPT 0 '... of which the last may be empty'
+holds MYSQL_LAST 'one two' '... or the last of the file'
+is "$(ls env | wc -l | tr -d ' ')" 7 '... and no more'
+refuses_rc() {
+  printf "$1" > authldaprc
+  message=$(conf2env env authldaprc 2>&1)
+  like "$?:$message" "^1:conf2env: [0-9]+: bad-line file=authldaprc line=$2 key=$3 why=.*$4" "... $5"
+}
+refuses_rc 'A b\nLDAP_URI\n' 2 LDAP_URI 'no =' 'not a key alone'
+refuses_rc 'A b\n1A b\n' 2 1A 'no =' 'nor what is no key'
+refuses_rc 'A b\\\n\nB c\\\nd\0e\n' 3 B 'NUL' 'nor a NUL byte'
+printf 'A b\n' > imapd-odd
+message=$(conf2env env imapd-odd 2>&1)
+like "$?:$message" '^1:.*no = in the line' '... and none of it in other files'
+for stock in /etc/courier/authldaprc /etc/courier/authmysqlrc /etc/courier/authpgsqlrc /etc/courier/authsqliterc; do
+  if [ -r "$stock" ]; then
+    conf2env env "$stock"
+    is "$?:$(ls env | wc -l | tr -d ' ')" "0:$(grep -c '^[A-Z]' "$stock")" "$stock: all its settings"
+  else
+    ok 0 "$stock # SKIP courier-authlib is not installed with it"
+  fi
+done
+
 # Blanks and comments.
 expands 'X=a' a 'no blanks'
 expands ' 	X 	 = 	 a  	' a 'blanks around key, = and value'
