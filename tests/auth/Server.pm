@@ -9,7 +9,7 @@ use POSIX ();
 use Time::HiRes 'sleep';
 use Module;
 
-our @EXPORT = qw(as_account run_as start_server stop_server free_port silent_port find_program);
+our @EXPORT = qw(as_account run_as start_server stop_server outlives free_port silent_port find_program);
 
 my $owner = $$;
 my %children;
@@ -88,6 +88,31 @@ sub stop_server {
     delete $children{$pid} or return;
     kill $signal // 'TERM', $pid;
     waitpid $pid, 0;
+}
+
+# An auth service with one worker keeps its connection to this server, and makes another one when the server
+# has been away.  HOME, in the answers, is to name the connection if `kept` is wanted.  Returns the new server.
+sub outlives {
+    my ($module, $env, $server, $signal, $kept, @start) = @_;
+    require AuthService;
+    my $s = AuthService::start_service("outlives-$module", authmodulelist => $module, daemons => 1, %$env);
+    my $ask = sub { return AuthService::auth($s, 'ann', 'secret') =~ /^HOME=(.*)$/m ? $1 : 'nothing' };
+    my ($home, @workers) = ($ask->(), AuthService::workers($s));
+    Test::More::like($home, qr{^/}, 'an auth service asks it');
+    Test::More::is($ask->(), $home, '... over the same connection') if $kept;
+    stop_server($server, $signal);
+    Test::More::is($ask->(), 'nothing', '... cannot tell while it is down');
+    $server = start_server(@start) or die 'no server again: ', slurp("$T/server.log");
+    my $after;
+    for (1 .. 100) { # it may need a moment more than its log says
+        last if ($after = $ask->()) ne 'nothing';
+        sleep 0.1;
+    }
+    Test::More::like($after, qr{^/}, '... and asks it again');
+    Test::More::isnt($after, $home, '... over another connection') if $kept;
+    Test::More::is_deeply([AuthService::workers($s)], \@workers, '... by the same process');
+    Test::More::is(AuthService::stop_service($s), 0, '... which then ends as it should');
+    return $server;
 }
 
 sub free_port {

@@ -3,7 +3,7 @@
 use strict;
 use warnings;
 use FindBin;
-use lib $FindBin::Bin;
+use lib $FindBin::Bin, "$FindBin::Bin/../authd", "$FindBin::Bin/../lib";
 use Test::More;
 use IO::Socket::INET;
 use POSIX ();
@@ -196,6 +196,7 @@ is try_it('ann', 'secret', %manager, LDAP_URI => 'ldap://127.0.0.1:' . $breaking
     'a server that breaks off: temporary, and no signal';
 kill 'TERM', $breaker;
 waitpid $breaker, 0;
+$server = outlives('authldap', \%manager, $server, 'TERM', 0, @start);
 stop_server($server);
 for my $way (sort keys %ways) {
     ($answer, $r) = verdict('authldap', 'ann', 'secret', %{ $ways{$way} });

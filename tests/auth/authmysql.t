@@ -3,7 +3,7 @@
 use strict;
 use warnings;
 use FindBin;
-use lib $FindBin::Bin;
+use lib $FindBin::Bin, "$FindBin::Bin/../authd", "$FindBin::Bin/../lib";
 use Test::More;
 use Module;
 use SQL;
@@ -20,12 +20,13 @@ run_as($install, '--no-defaults', "--datadir=$directory/data", '--auth-root-auth
     '--skip-name-resolve')
     or die 'mariadb-install-db failed: ', slurp("$T/server.log");
 my $socket = "$directory/socket";
-my $server = start_server(
+my @start = (
     sub { -S $socket && slurp("$T/server.log") =~ /ready for connections/ },
     $mariadbd, '--no-defaults', "--datadir=$directory/data", "--socket=$socket", "--port=$port", '--bind-address=127.0.0.1',
     '--skip-name-resolve', '--innodb-buffer-pool-size=16M', '--innodb-flush-log-at-trx-commit=0', "--pid-file=$directory/pid",
     '--character-set-server=utf8mb4'
-) or die 'MariaDB does not start: ', slurp("$T/server.log");
+);
+my $server = start_server(@start) or die 'MariaDB does not start: ', slurp("$T/server.log");
 open my $client, '|-', 'mariadb', '--no-defaults', "--socket=$socket", '-uroot' or die;
 print $client "CREATE DATABASE mail; USE mail;\n", accounts(), "GRANT SELECT ON mail.* TO 'admin'\@'%' IDENTIFIED BY '$password';\n";
 close $client or die 'the client of MariaDB failed';
@@ -60,6 +61,9 @@ is +(try_it(MYSQL_SELECT_CLAUSE => "SELECT SLEEP(60), '', '', 1, 1, '/'", MYSQL_
 is +(try_it(MYSQL_SELECT_CLAUSE => "SELECT REPEAT('x', 5000), '', '', 1, 1, '/'"))[0], 'database', 'a column that is too large';
 my ($silent, $silent_port) = silent_port();
 is +(try_it(MYSQL_PORT => $silent_port, MYSQL_TIMEOUT => 1))[0], 'database', 'a server that does not answer: temporary, in time';
+# A new server counts its connections anew; this one has had many.
+$server = outlives('authmysql', { %server, MYSQL_SELECT_CLAUSE =>
+      "SELECT id, crypt, '', uid, gid, CONCAT('/', CONNECTION_ID()) FROM passwd WHERE id = '\$(user)'" }, $server, 'TERM', 1, @start);
 stop_server($server);
 ($answer, $r) = try_it();
 is $answer, 'database', 'the server is down: temporary';

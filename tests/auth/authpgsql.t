@@ -3,7 +3,7 @@
 use strict;
 use warnings;
 use FindBin;
-use lib $FindBin::Bin;
+use lib $FindBin::Bin, "$FindBin::Bin/../authd", "$FindBin::Bin/../lib";
 use Test::More;
 use Module;
 use SQL;
@@ -49,6 +49,9 @@ is +(try_it(PGSQL_SELECT_CLAUSE => "SELECT pg_sleep(60)::text, '', '', 1, 1, '/'
 my ($silent, $silent_port) = silent_port();
 is +(try_it(PGSQL_CONNECTION => "host=127.0.0.1 port=$silent_port user=admin", PGSQL_TIMEOUT => 1))[0], 'database',
     'a server that does not answer: temporary, in time';
+$server = outlives('authpgsql', { %server, PGSQL_SELECT_CLAUSE =>
+      "SELECT id, crypt, '', uid, gid, '/' || pg_backend_pid() || extract(epoch from backend_start) FROM passwd, pg_stat_activity WHERE pid = pg_backend_pid() AND id = '\$(user)'" },
+    $server, 'INT', 1, @start);
 stop_server($server, 'INT');
 ($answer, $r) = try_it();
 is $answer, 'database', 'the server is down: temporary';
