@@ -91,12 +91,12 @@ enum source_answer source_lookup(struct source const *s, struct source_query con
   return answer == SOURCE_FOUND ? finish(s, q, e) : answer;
 }
 
-void source_mark_refused(struct source_query const *q, struct source_entry *e) {
-  char options[OPTIONS_MAX], shut[64];
-  if (!e->refusal && !e->after) return;
+bool source_mark_refused(struct source_query const *q, struct source_entry *e) {
+  char options[SOURCE_TEXT_MAX], shut[64];
+  if (!e->refusal && !e->after) return true;
   snprintf(shut, sizeof shut, "disable%s=1", q->service);
-  if (options_merge(shut, e->account.options, options, sizeof options))
-    e->account.options = source_keep(e, options);
+  if (!options_merge(shut, e->account.options, options, sizeof options)) return false;
+  return (e->account.options = source_keep(e, options));
 }
 
 struct auth_result source_judge(struct source_entry const *e, bool proved) {

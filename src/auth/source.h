@@ -109,8 +109,9 @@ struct auth_result source_judge(struct source_entry const *, bool proved);
  * that was found.  Of the last the label comes into the account. */
 struct auth_result source_compare(struct source_entry *, char const *password);
 /* If the entry may not be used now, so says its option `disable` and the service's name, by which
- * other programs go: mail for such an account is still delivered. */
-void source_mark_refused(struct source_query const *, struct source_entry *);
+ * other programs go: mail for such an account is still delivered.  False: there is no room for
+ * that, and nobody may be told of the account as if it could be used. */
+bool source_mark_refused(struct source_query const *, struct source_entry *);
 /* Erases the secrets; the account stays. */
 void source_wipe(struct source_entry *);
 /* Erases everything and gives memory back: the entry is empty again. */

@@ -29,8 +29,7 @@ static char const *read_name(void) {
 /* An answer cannot express what has a control character in it. */
 static int tell(struct source_query const *q, struct source_entry *e) {
   static struct daemon_text text;
-  source_mark_refused(q, e);
-  if (daemon_put_account(&text, e, false))
+  if (source_mark_refused(q, e) && daemon_put_account(&text, e, false))
     return io_write_all(ANSWER_FD, text.bytes, text.size, clock_ms() + ANSWER_WAIT);
   log_event("failed", "attempt", "say who somebody is", "user", q->name, "why",
             "the account has a control character in it, or more than 8000 bytes", "remedy",

@@ -225,8 +225,10 @@ static void serve_pre(struct task *t) {
     if (t->request.module && strcmp(t->request.module, s->name) != 0) continue;
     enum source_answer answer = look_up(t, s);
     if (answer == SOURCE_FOUND) {
-      source_mark_refused(&t->query, &t->entry);
-      say_account(t);
+      if (source_mark_refused(&t->query, &t->entry))
+        say_account(t);
+      else
+        log_broken(t->query.name, s->name);
       return;
     }
     temporary |= answer == SOURCE_TEMPORARY;

@@ -5,6 +5,7 @@
 #include "../tap.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void test_schemes(void) {
   static struct {
@@ -62,6 +63,29 @@ static char const *expand(char const *name, char const *domain, char const *text
   struct variables v;
   if (!variables_set(&v, &q, domain)) return "no name";
   return variables_expand(&v, text, strlen(text), 0, out, sizeof out) ? out : "no room";
+}
+
+/* Who may not use the account shows in its options, or nothing of the account does. */
+static void test_refusals(void) {
+  static struct source_entry e;
+  static char long_options[SOURCE_TEXT_MAX - 40];
+  struct source_query q = {"joe", "imap"};
+  e.account.options = source_keep(&e, "a=1,disableimap=0");
+  ok(source_mark_refused(&q, &e), "an account that may be used");
+  is(e.account.options, "a=1,disableimap=0", "stays as it is");
+  e.after = "password-expired";
+  ok(source_mark_refused(&q, &e), "a password that has expired");
+  is(e.account.options, "disableimap=1,a=1", "shows");
+  source_forget(&e);
+  e.refusal = "disabled";
+  ok(source_mark_refused(&q, &e) && !strcmp(e.account.options, "disableimap=1"),
+     "as a refusal does");
+  source_forget(&e);
+  memset(long_options, 'x', sizeof long_options - 1);
+  e.account.options = source_keep(&e, long_options);
+  e.refusal = "disabled";
+  ok(!source_mark_refused(&q, &e), "where there is no room, it says so");
+  source_forget(&e);
 }
 
 static void test_variables(void) {
@@ -188,6 +212,7 @@ int main(void) {
   log_init("source");
   test_schemes();
   test_options();
+  test_refusals();
   test_variables();
   test_statements();
   test_sql();
