@@ -29,13 +29,17 @@ static void check(void) {
   must(total <= TOTAL_MAX && config.complaints <= COMPLAINTS_MAX);
 }
 
-int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size) {
-  char const *text = (char const *)data;
+static void read_as(char const *file, char const *text, size_t size) {
   config = (struct config){.n = 0};
   if (!setjmp(refused)) {
-    read_lines(&config, 0, text, text + size);
+    read_lines(&config, file, text, text + size);
     check();
   }
   arena_release(&config.arena);
+}
+
+int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size) {
+  read_as(0, (char const *)data, size);
+  read_as("/etc/courier/authldaprc", (char const *)data, size);
   return 0;
 }
