@@ -129,8 +129,9 @@ unit-tests: $(UNIT)
 # are given (replay.c); below build-fuzz, made by clang, libFuzzer's, which look for inputs.
 FUZZ = $(filter-out replay,$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
 FUZZ_DRIVER = $(B)/tests/fuzz/replay.o
-# What of the programs is no library: their main() stays away.
-FUZZED = $(filter-out src/imapd/imapd.c src/imapd/confine.c,$(wildcard src/imapd/*.c))
+# What of the programs is no library: their main() stays away, and so do their cages.
+FUZZED = $(filter-out src/imapd/imapd.c src/imapd/confine.c,$(wildcard src/imapd/*.c)) \
+  $(filter-out src/tls/tlsd.c src/tls/confine.c,$(wildcard src/tls/*.c))
 $(B)/libfuzzed.a: $(call objects,$(FUZZED))
 	@rm -f $@
 	$(AR) rcs $@ $^
