@@ -112,7 +112,8 @@ static void take_tls(struct keeper *k, char const *message, size_t size) {
   }
   k->state.tls = true;
   log_event("tls", "ip", k->ip, "protocol", getenv("SSL_PROTOCOL"), "cipher", getenv("SSL_CIPHER"),
-            "sni", getenv("SSL_TLS_SNI_SERVERNAME"), (char *)0);
+            "sni", getenv("SSL_TLS_SNI_SERVERNAME"), "peer", getenv("SSL_PEER_CERT_SUBJECT_CN"),
+            (char *)0);
   keeper_renew_deadline(k);
   k->config.methods = methods_offered(k->argv, true);
   char told[1 + sizeof k->config.methods] = {TELL_TLS};

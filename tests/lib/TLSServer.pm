@@ -8,7 +8,7 @@ use FindBin;
 use POSIX ();
 use Time::HiRes 'sleep';
 our @EXPORT = qw($T $TLSD start stop s_client s_client_any client_errors log_text log_like until_true slurp spew sh
-  certificate engines script);
+  certificate people chain engines script);
 
 our $T = tempdir('/tmp/chainmail-tls.XXXXXX', CLEANUP => 1);
 chmod 0755, $T;    # tests as root run programs as others
@@ -37,6 +37,37 @@ sub certificate {
   sh("cd $T; openssl genpkey -algorithm $alg -out $name.key; openssl req -new -x509 -key $name.key "
       . "-subj /CN=$name -out $name.crt; cat $name.crt $name.key >$name.pem");
   return "$T/$name.pem";
+}
+
+# Certificates of clients, NAME.crt and NAME.key: joe's and ann's by the authority in ca.crt, joe's
+# that has expired, and joe's by nobody.
+sub people {
+  my $key = 'openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out';
+  my %days = (joe => 9, ann => 9, expired => -1);
+  sh("cd $T; $key ca.key; openssl req -new -x509 -key ca.key -subj /CN=ca -days 9 -out ca.crt");
+  for (sort keys %days) {
+    my $who = s/expired/joe/r;
+    sh("cd $T; $key $_.key; openssl req -new -key $_.key -subj /CN=$who/emailAddress=$who\@example.org -out $_.csr; "
+        . "openssl x509 -req -in $_.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days $days{$_} -out $_.crt");
+  }
+  sh("cd $T; cp joe.key stranger.key; openssl req -new -x509 -key joe.key -subj /CN=joe/emailAddress=joe\@example.org "
+      . "-days 9 -out stranger.crt");
+}
+
+# The words after tlsd of the whole chain, with these modules, and the environment that it needs:
+# joe and joe@example.org have the password `secret` and the Maildir $T/home/Maildir, and so has ann.
+sub chain {
+  my @modules = @_;
+  my $bin = $TLSD =~ s{/tlsd$}{}r;
+  my ($uid, $gid) = $> ? ($>, $) + 0) : (65532, 65532);
+  my $account = "uid=$uid|gid=$gid|home=$T/home|imappw=" . `printf 'secret\\n' | $bin/userdbpw`;
+  chomp $account;
+  spew("$T/userdb", join '', map { "$_\t$account\n" } 'joe', 'joe@example.org', 'ann');
+  chmod 0600, "$T/userdb";
+  sh("$bin/makeuserdb $T/userdb $T/userdb.cdb; mkdir -p $T/home; [ -d $T/home/Maildir ] || $bin/maildirmake $T/home/Maildir; "
+      . ($> ? ':' : "chown -R $uid:$gid $T/home"));
+  return (["$bin/imaplogin", (map { "$bin/$_" } @modules), "$bin/imapd", 'Maildir'],
+    {USERDB => "$T/userdb.cdb", IMAP_LOGIN_DELAY => 0, $> ? () : (UID => 65533, GID => 65533)});
 }
 
 # start(ENV => {...}, ARGS => [words after tlsd]) -> port

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# Clients with TLS libraries of their own, openssl(1), gnutls-cli(1) and curl(1): every suite with RSA
-# and EC keys, sessions that are resumed, certificates of their own.
+# openssl(1), gnutls-cli(1) and curl(1) as clients: every suite with RSA and EC keys, sessions that are
+# resumed (openssl's: sessions.t), certificates of their own.  mbsync.t has one more.
 use strict;
 use warnings;
 use FindBin;
@@ -20,17 +20,11 @@ while (my $line = <STDIN>) {
   print "* CAPABILITY IMAP4rev1\r\n" if $command eq 'CAPABILITY';
   print "* LIST () \".\" \"$facts\"\r\n" if $command eq 'LIST';
   print "$tag OK $command $facts\r\n";
-  last if $command eq 'LOGOUT';
+  last if $command eq ($ENV{LAST} // 'LOGOUT');
 }
 END
 my %pem = (ECDSA => certificate('ec', 'P-256'), RSA => certificate('rsa', 'rsa'));
-sh("cd $T; openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ca.key; "
-    . "openssl req -new -x509 -key ca.key -subj /CN=ca -days 9 -out ca.crt; for n in joe expired; do "
-    . "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out \$n.key; "
-    . "openssl req -new -key \$n.key -subj /CN=\$n -out \$n.csr; done; "
-    . "openssl x509 -req -in joe.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 9 -out joe.crt; "
-    . "openssl x509 -req -in expired.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 0 -out expired.crt; "
-    . "openssl req -new -x509 -key joe.key -subj /CN=stranger -days 9 -out stranger.crt; cp joe.key stranger.key");
+people();
 
 my %openssl = (
   'CHACHA20-POLY1305' => ['CHACHA20-POLY1305', '+CHACHA20-POLY1305'],
@@ -70,36 +64,41 @@ SKIP: {
       qr/^\*\*\* This is a resumed session$/m, "gnutls-cli resumes its session ($kind)");
   }
   stop($pid);
+SKIP: {
+    skip 'no curl', 1 unless have('curl');
+    ($port, $pid) = start(ENV => {TLS_CERTFILE => $pem{$kind}, TLS_CACHEFILE => "$T/sessions.$kind", LAST => 'LIST'}, ARGS => [$imap]);
+    # The second finds the connection closed, the third makes a new one.
+    like(curl($port, "-v", ("imaps://127.0.0.1:$port/") x 2), qr/^\* SSL re-using session ID$/m, "curl resumes its session ($kind)");
+    stop($pid);
+  }
 }
 
 my ($port, $pid) = start(ENV => {TLS_CERTFILE => $pem{ECDSA}, TLS_VERIFYPEER => 'REQUIREPEER', TLS_TRUSTCERTS => "$T/ca.crt"}, ARGS => [$imap]);
-sub files { my $name = shift; return ("$T/$name.crt", "$T/$name.key") }
 my @reasons = (
   [joe => ''],
   [expired => "client's certificate, or one it depends on, has expired or is not yet valid"],
   [stranger => "client's certificate is from no authority in TLS_TRUSTCERTS"],
+  [nobody => 'client sent no certificate, which TLS_VERIFYPEER requires'],
 );
-sleep 1;    # `expired` has the date of just now
+# A client's options for certificate and key, which nobody has not.
+sub files { my ($name, $certificate, $key) = @_; return -e "$T/$name.crt" ? ("$certificate$T/$name.crt", "$key$T/$name.key") : () }
+my %say = (
+  'gnutls-cli' => sub { gnutls($port, 'NORMAL:-VERS-ALL:+VERS-TLS1.2', "a LOGOUT\n", files(@_, '--x509certfile=', '--x509keyfile=')) },
+  curl => sub { curl($port, map { split /=/ } files(@_, '--cert=', '--key=')) },
+  openssl => sub { s_client($port, "a LOGOUT\n\0", map { split /=/ } files(@_, '-cert=', '-key=')) },
+);
 for (@reasons) {
   my ($name, $reason) = @$_;
-  my ($certificate, $key) = files($name);
-  my %say = (
-    'gnutls-cli' => sub { gnutls($port, 'NORMAL:-VERS-ALL:+VERS-TLS1.2', "a LOGOUT\n", "--x509certfile=$certificate", "--x509keyfile=$key") },
-    curl => sub { curl($port, '--cert', $certificate, '--key', $key) },
-  );
   for my $client (sort keys %say) {
   SKIP: {
       skip "no $client", 1 unless have($client);
       truncate "$T/log", 0;
-      my $got = $say{$client}();
+      my $got = $say{$client}($name);
       if ($reason) { ok(log_like(qr/reason="\Q$reason\E"/), "$client: $name is refused") or diag $got }
       else { like($got, qr/ECDHE-ECDSA-\S+ $name\b/, "$client: $name is known by name") }
     }
   }
 }
-truncate "$T/log", 0;
-curl($port);
-ok(log_like(qr/reason="client sent no certificate, which TLS_VERIFYPEER requires"/), 'curl: no certificate') if have('curl');
 stop($pid);
 
 ok(until_true(sub { !engines() }), 'no engine is left');
