@@ -17,7 +17,7 @@ my $big = substr $block x (1 + $size / length $block), 0, $size;
 spew("$T/big", $big);
 
 sub serve {
-  start(ENV => {TLS_CERTFILE => $pem}, ARGS => [script('prog', "#!/bin/sh\n$_[0]\n")]);
+  start(ENV => {TLS_CERTFILE => $pem, TLS_CACHEFILE => "$T/sessions"}, ARGS => [script('prog', "#!/bin/sh\n$_[0]\n")]);
 }
 # An s_client that stays: pid, what it prints, what it sends.
 sub hold {
@@ -106,7 +106,7 @@ like($status, qr/^NoNewPrivs:\s+1$/m, 'without new privileges');
 my ($session) = map { /^PPid:\s+(\d+)/m } $status;
 isnt(slurp("/proc/$session/cmdline"), slurp("/proc/$engine/cmdline"), 'nobody\'s child');
 SKIP: {
-  skip 'not root: no uid to drop to, no root directory to leave', 4 if $>;
+  skip 'not root: no uid to drop to, no root directory to leave', 5 if $>;
   like($status, qr/^Uid:\s+65534\s+65534\s+65534\s+65534$/m, 'as a user of its own');
   like($status, qr/^Groups:\s*$/m, 'in no other group');
   like(readlink "/proc/$engine/root", qr{^/(?:dev/shm|run|tmp|var/tmp)/tlsd\.\w+ \(deleted\)$},
@@ -114,6 +114,7 @@ SKIP: {
   my @fds = sort map { m{(\d+)$} } glob "/proc/$engine/fd/*";
   @fds = grep { $_ != 2 } @fds if $ENV{SANITIZE};
   is("@fds", '0 4', 'it holds the connection and the chain and nothing else');
+  ok(-s "$T/sessions", 'the file of sessions has been open, too');
 }
 my ($pss) = slurp("/proc/$engine/smaps_rollup") =~ /^Pss:\s+(\d+)/m;
 diag("engine: $pss KiB PSS") if $pss;
