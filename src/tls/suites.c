@@ -324,9 +324,12 @@ static void parse_list(struct list *l, char const *text) {
   }
 }
 
-/* Courier's values; its "or higher" ends at 1.2 here. */
+/* Of Courier's values, old and new, those that mean TLS 1.2 or better, and those that allow it or
+ * were written when there was none: who asks for less gets it, too, and tlscheck(8) says so. */
 static void check_protocol(char const *name) {
-  static char const *const good[] = {"", "TLSv1.2", "TLSv1.2+", "TLSv1.2++"};
+  static char const *const good[] = {"",         "TLSv1.2",   "TLSv1.2+", "TLSv1.2++", "TLSv1.1",
+                                     "TLSv1.1+", "TLSv1.1++", "TLSv1",    "TLSv1+",    "TLS1",
+                                     "SSL23",    "SSL3",      "SSL3+"};
   char const *value = getenv(name);
   if (value && !IS_ONE_OF(value, good))
     die_setting(name, value, "tlsd speaks TLS 1.2 and nothing else",

@@ -278,10 +278,30 @@ static char const *setting(char const *name) {
   return value && *value ? value : 0;
 }
 
+static void say_unmet(char const *name, char const *why, char const *remedy) {
+  log_event("setting-unmet", "name", name, "value", getenv(name), "why", why, "remedy", remedy,
+            (char *)0);
+}
+
+/* What files of Courier's may ask for and tlsd serves without giving it; it has no better moment to
+ * say so, as it starts for each connection. */
+static void check_settings(void) {
+  static char const *const protocols[] = {"TLS_PROTOCOL", "TLS_STARTTLS_PROTOCOL"};
+  for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++)
+    if (setting(protocols[i]) && strncmp(setting(protocols[i]), "TLSv1.2", 7))
+      say_unmet(protocols[i], "tlsd speaks TLS 1.2, and no other version to clients that have none",
+                "unset it");
+  if (setting("TLS_PRIORITY"))
+    say_unmet("TLS_PRIORITY",
+              "tlsd does not know the notation of GnuTLS, and goes by TLS_CIPHER_LIST",
+              "unset it; what it excluded can be excluded there");
+}
+
 /* Whatever is wrong, the service starts: tlsd will say it again. */
 static void check_service(struct check *c) {
   struct service s = {c, setting("TLS_CERTFILE"), setting("TLS_PRIVATE_KEYFILE")};
   c->logging = true;
+  check_settings();
   if (!s.certfile) return;
   c->path = s.certfile;
   c->keyfile = s.keyfile;

@@ -141,7 +141,7 @@ for my $address ('127.0.0.1', '::ffff:127.0.0.1') {
 }
 
 # A chain that the file does not hold.
-sh("cd $T; openssl req -new -newkey rsa:2048 -nodes -keyout mid.key -subj '/C=XX/O= Mixed  Case  Ltd/CN=Mid\xc3\xa9' -utf8 -out mid.csr;"
+sh("cd $T; openssl req -new -newkey rsa:2048 -nodes -keyout mid.key -multivalue-rdn -subj '/C=XX/O= Mixed  Case  Ltd+OU=Two Things/CN=Mid\xc3\xa9' -utf8 -out mid.csr;"
     . 'echo basicConstraints=critical,CA:TRUE >ca.ext; mkdir hashed;'
     . 'openssl x509 -req -in mid.csr -CA rsa.crt -CAkey rsa.key -CAcreateserial -extfile ca.ext -out mid.crt;'
     . 'openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout leaf.key -subj /CN=leaf -out leaf.csr;'
@@ -155,9 +155,13 @@ for (['nothing', undef, 1], ['a file', "$T/bundle", 2], ['a directory', "$T/hash
   is(() = $got =~ /BEGIN CERTIFICATE/g, $want, "TLS_TRUSTCERTS: $what");
   stop($pid);
 }
-sh("cd $T; openssl req -new -x509 -newkey rsa:2048 -nodes -keyout /dev/null -subj '/C=XX/O= Mixed  Case  Ltd/CN=Mid\xc3\xa9' -utf8 -out forged.crt; cp forged.crt bundle");
+sh("cd $T; openssl req -new -x509 -newkey rsa:2048 -nodes -keyout /dev/null -multivalue-rdn -subj '/C=XX/O= Mixed  Case  Ltd+OU=Two Things/CN=Mid\xc3\xa9' -utf8 -out forged.crt; cp forged.crt bundle");
 ($port, $pid) = start(ENV => {TLS_CERTFILE => "$T/leaf.pem", TLS_TRUSTCERTS => "$T/bundle"}, ARGS => [$show]);
 is(() = s_client($port, "x\n", '-showcerts') =~ /BEGIN CERTIFICATE/g, 1, "a namesake of the issuer with another key is not it");
+stop($pid);
+sh("cd $T; hash=\$(openssl x509 -hash -noout -in mid.crt); mkdir namesakes; ln -s ../forged.crt namesakes/\$hash.0; ln -s ../mid.crt namesakes/\$hash.1");
+($port, $pid) = start(ENV => {TLS_CERTFILE => "$T/leaf.pem", TLS_TRUSTCERTS => "$T/namesakes"}, ARGS => [$show]);
+is(() = s_client($port, "x\n", '-showcerts') =~ /BEGIN CERTIFICATE/g, 2, '... and does not hide it in a directory of hashes');
 stop($pid);
 
 # Without a certificate port 143 goes on.

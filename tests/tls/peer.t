@@ -99,6 +99,7 @@ issue('short', '/CN=short', 'ca', key => 'RSA -pkeyopt rsa_keygen_bits:1024');
 issue('sha1', '/CN=sha1', 'ca', md => 'sha1');
 issue('utf8', "/CN=jos\xC3\xA9/OU=Mail", 'ca');
 issue('long', '/CN=' . 'x' x 64 . '/OU=' . 'y' x 64, 'ca');
+sh("cd $T; cat impostor.crt ca.crt >same.crt; mkdir rolled; cp impostor.crt ca.crt rolled; openssl rehash rolled");
 sh("cd $T; cat ca.crt other.crt >two.crt; mkdir hashed; cp ca.crt hashed/; openssl rehash hashed");
 
 # ---- servers ----
@@ -191,6 +192,11 @@ admitted($hashed, 'good', 'a directory of hashes');
 refused($hashed, 'of_other', "client's certificate is from no authority in TLS_TRUSTCERTS");
 sh("cp $T/other.crt $T/hashed/; openssl rehash $T/hashed");
 admitted($hashed, 'of_other', 'a new authority needs no restart');
+
+for my $trust ('same.crt', 'rolled') {
+  my $same = serve('REQUIREPEER', $trust);
+  admitted($same, $_, "two authorities of one name, in $trust: $_") for 'good', 'of_impostor';
+}
 
 sub misconfigured {
   my ($name, $env, $want) = @_;

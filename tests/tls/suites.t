@@ -59,11 +59,16 @@ refused('TLS_CIPHER_LIST', 'ECDHE+AES128+AES256', 'ECDHE+AES128+AES256', 'nothin
 refused('TLS_CIPHER_LIST', 'HIGH:@SECLEVEL=5', '@SECLEVEL=5', 'an unknown command');
 refused('TLS_CIPHER_LIST', 'HIGH:' . 'x' x 300, 'x' x 300, 'a long word');
 refused('TLS_CIPHER_LIST', 'HIGH:!ECDHE', 'HIGH:!ECDHE', 'nothing left');
-refused('TLS_PROTOCOL', 'TLSv1', 'TLSv1', 'TLS 1.0');
-refused('TLS_STARTTLS_PROTOCOL', 'TLSv1.3', 'TLSv1.3', 'TLS 1.3');
-my ($port, $pid) = start(ENV => {TLS_CERTFILE => "$T/ec.pem", TLS_PROTOCOL => 'TLSv1.2++', TLS_STARTTLS_PROTOCOL => ''},
-  ARGS => [$show]);
-like(s_client($port, "x\n\0"), qr/cipher:ECDHE/, 'TLSv1.2++');
-stop($pid);
+refused('TLS_PROTOCOL', 'TLSv1.3', 'TLSv1.3', 'TLS 1.3');
+refused('TLS_STARTTLS_PROTOCOL', 'SSL2', 'SSL2', 'SSL 2');
+for ('TLSv1.2++', 'TLSv1') {
+  my ($port, $pid) = start(ENV => {TLS_CERTFILE => "$T/ec.pem", TLS_PROTOCOL => $_, TLS_STARTTLS_PROTOCOL => ''},
+    ARGS => [$show]);
+  like(s_client($port, "x\n\0"), qr/cipher:ECDHE/, $_);
+  s_client_any($port, "x\n", '-tls1', '-cipher', 'ALL:@SECLEVEL=0');
+  ok(log_like(qr/reason="client offered only TLS 1.0"/), '... which is TLS 1.2');
+  truncate "$T/log", 0;
+  stop($pid);
+}
 ok(until_true(sub { !engines() }), 'no engine is left');
 done_testing();
