@@ -159,8 +159,8 @@ void privilege_protect_memory(void);
 
 /* ---- seccomp.c ---- */
 /* From here on only the listed system calls (SYS_* numbers) and exit_group work; any other kills
- * the process, or fails with EPERM where the sanitizers are built in.  ENOSYS where the kernel
- * cannot. */
+ * the process, or fails with EPERM where the sanitizers are built in.  EINVAL for a list that is
+ * too long or has more than some 125 gaps; ENOSYS where the kernel cannot. */
 int confine_syscalls(int const *allowed, size_t n);
 
 /* ---- landlock.c ---- */
