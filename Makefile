@@ -39,6 +39,14 @@ FOUND := $(foreach m,$(OPTIONAL),$(call probe,$(m)))
 LEFT_OUT := $(filter-out $(FOUND),$(OPTIONAL))
 capital = $(shell echo $(1) | tr a-z A-Z)
 FOUND_CPPFLAGS := $(SYSTEM_INCLUDES) $(foreach m,$(FOUND),-DWITH_$(call capital,$(m)))
+# Each login executes imaplogin twice, and most of that is the start of the C library: glibc's asks the
+# processor some 40 questions, which in a virtual machine cost microseconds each, musl's none (doc/performance.md).
+# Where there is no musl-gcc that can do with Debian's skalibs, glibc will do.
+SKARNET := $(shell $(CC) -print-file-name=libskarnet.a)
+MUSL_CC := musl-gcc -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+MUSL := $(if $(SANITIZE),,$(shell printf '%s\n' '$(hash)include <linux/seccomp.h>' '$(hash)include <skalibs/types.h>' \
+  'int main(void) { unsigned int u; return !uint0_scan("1", &u); }' | \
+  $(MUSL_CC) $(CPPFLAGS) -x c - -x none -static $(SKARNET) -o /dev/null 2>/dev/null && echo musl/))
 AUTH_PROGRAMS = authuserdb authpwd authshadow authcram authscram authexternal authoauth authcheckpassword authclient $(FOUND:%=auth%)
 STORE_TOOLS = maildirimport maildirexport maildircheck
 TOOLS = conf2env maildirmake makeuserdb userdbpw reportuser charsetd tlscheck $(STORE_TOOLS)
@@ -55,7 +63,9 @@ all: $(PROGRAMS:%=$(B)/bin/%)
 # What each program is made of: its own objects, then our libraries, then everybody else's.
 $(B)/bin/tlsd: $(call objects,$(wildcard src/tls/*.c)) $(call archives,x509 base)
 $(B)/bin/tlsd: LDLIBS = -lbearssl -lskarnet
-$(B)/bin/imaplogin: $(call objects,$(wildcard src/login/*.c)) $(call archives,imap base)
+$(B)/bin/imaplogin: $(patsubst %.c,$(B)/$(MUSL)%.o,$(wildcard src/login/*.c)) $(patsubst %,$(B)/$(MUSL)lib%.a,imap base)
+$(if $(MUSL),$(B)/bin/imaplogin: CC = $(MUSL_CC))
+$(if $(MUSL),$(B)/bin/imaplogin: LDLIBS = $(SKARNET))
 $(B)/bin/imapd: $(call objects,$(wildcard src/imapd/*.c)) \
   $(call archives,store maildir message imap base)
 $(B)/bin/imapd: LDLIBS = -lutf8proc -lskarnet
@@ -90,12 +100,14 @@ $(PROGRAMS:%=$(B)/bin/%):
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(STATIC) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
+# lib$(1).a, of objects below $(B)/$(2)
 define archive
-$(B)/lib$(1).a: $(call objects,$(call lib_sources,$(1)))
+$(B)/$(2)lib$(1).a: $(patsubst %.c,$(B)/$(2)%.o,$(call lib_sources,$(1)))
 	@rm -f $$@
 	$(AR) rcs $$@ $$^
 endef
 $(foreach l,$(LIBS),$(eval $(call archive,$(l))))
+$(if $(MUSL),$(foreach l,imap base,$(eval $(call archive,$(l),$(MUSL)))))
 
 # PREFIX is compiled in, and which libraries there are: other ones make everything anew.
 $(B)/prefix: FORCE
@@ -106,6 +118,9 @@ FORCE:
 $(B)/%.o: %.c Makefile $(B)/prefix
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/musl/%.o: %.c Makefile $(B)/prefix
+	@mkdir -p $(@D)
+	$(MUSL_CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # Tests: tests/*/*.c are C programs that print TAP, tests/*/*.t are scripts that do; prove runs both.

@@ -1,5 +1,4 @@
 /* Descriptors: where they are, and reading and writing under a deadline. */
-#define _GNU_SOURCE /* close_range */
 #include "base/base.h"
 
 #include <errno.h>
@@ -11,6 +10,9 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 
 enum { PRIVATE_FD = 10 }; /* checkpassword's 3 and UCSPI's 6 and 7 stay free below */
 
@@ -23,8 +25,8 @@ int fd_move_high(int fd) {
 }
 
 void fd_close_from(int lowest) {
-#ifdef CLOSE_RANGE_UNSHARE
-  if (!close_range((unsigned int)lowest, UINT_MAX, 0)) return;
+#ifdef SYS_close_range /* not every C library has a function for it */
+  if (!syscall(SYS_close_range, (unsigned int)lowest, UINT_MAX, 0)) return;
 #endif
   long max = sysconf(_SC_OPEN_MAX);
   for (long fd = lowest; fd < max; fd++) close((int)fd);
