@@ -101,14 +101,18 @@ static void greet(struct parser *s) {
 
 /* ---- memory ---- */
 
+static void use_pool(struct parser *s) {
+  s->arena.next = s->pool;
+  s->arena.left = sizeof s->pool;
+}
+
 void parser_wipe(struct parser *s) {
   explicit_bzero(&s->credentials, sizeof s->credentials);
   explicit_bzero(s->in.buf, sizeof s->in.buf); /* exact_fill leaves nothing behind a command */
   s->in.head = s->in.tail = 0;
   explicit_bzero(s->pool, sizeof s->pool - (s->arena.blocks ? 0 : s->arena.left));
   arena_release(&s->arena);
-  s->arena.next = s->pool;
-  s->arena.left = sizeof s->pool;
+  use_pool(s);
 }
 
 void parser_renew_deadline(struct parser *s) {
@@ -280,7 +284,7 @@ noreturn void parser_run(void) {
   s.in.context = &keeper;
   imap_output_init(&s.out, 1, WRITE_TIMEOUT_MS);
   imap_parser_init(&s.p, &s.in, &s.out, &s.arena, COMMAND_SIZE_MAX);
-  parser_wipe(&s);
+  use_pool(&s);
   parser_renew_deadline(&s);
   greet(&s);
   for (;;) serve_next(&s);
