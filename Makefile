@@ -39,14 +39,15 @@ FOUND := $(foreach m,$(OPTIONAL),$(call probe,$(m)))
 LEFT_OUT := $(filter-out $(FOUND),$(OPTIONAL))
 capital = $(shell echo $(1) | tr a-z A-Z)
 FOUND_CPPFLAGS := $(SYSTEM_INCLUDES) $(foreach m,$(FOUND),-DWITH_$(call capital,$(m)))
-# Each login executes imaplogin twice, and most of that is the start of the C library: glibc's asks the
-# processor some 40 questions, which in a virtual machine cost microseconds each, musl's none (doc/performance.md).
-# Where there is no musl-gcc that can do with Debian's skalibs, glibc will do.
-SKARNET := $(shell $(CC) -print-file-name=libskarnet.a)
-MUSL_CC := musl-gcc -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -print-multiarch)
-MUSL := $(if $(SANITIZE),,$(shell printf '%s\n' '$(hash)include <linux/seccomp.h>' '$(hash)include <skalibs/types.h>' \
-  'int main(void) { unsigned int u; return !uint0_scan("1", &u); }' | \
-  $(MUSL_CC) $(CPPFLAGS) -x c - -x none -static $(SKARNET) -o /dev/null 2>/dev/null && echo musl/))
+# Most of what a small program costs is the start of its C library: glibc's asks the processor some 40 questions,
+# which in a virtual machine cost microseconds each, musl's none (doc/performance.md).  So the programs of each
+# login are linked with musl, but for imapd, whose work lasts longer; where that cannot be done, with glibc.
+archive_of = $(foreach l,$(1),$(shell $(CC) -print-file-name=lib$(l).a))
+MUSL_CC := musl-gcc -idirafter src/musl -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+MUSL_LDLIBS := $(call archive_of,cdb utf8proc crypt bearssl skarnet)
+MUSL := $(if $(SANITIZE),,$(shell $(MUSL_CC) $(CPPFLAGS) -static -o /dev/null src/musl/probe.c src/musl/glibc.c \
+  $(MUSL_LDLIBS) 2>/dev/null && echo musl/))
+MUSL_MODULES = authuserdb authcram authscram
 AUTH_PROGRAMS = authuserdb authpwd authshadow authcram authscram authexternal authoauth authcheckpassword authclient $(FOUND:%=auth%)
 STORE_TOOLS = maildirimport maildirexport maildircheck
 TOOLS = conf2env maildirmake makeuserdb userdbpw reportuser charsetd tlscheck $(STORE_TOOLS)
@@ -64,22 +65,25 @@ all: $(PROGRAMS:%=$(B)/bin/%)
 $(B)/bin/tlsd: $(call objects,$(wildcard src/tls/*.c)) $(call archives,x509 base)
 $(B)/bin/tlsd: LDLIBS = -lbearssl -lskarnet
 $(B)/bin/imaplogin: $(patsubst %.c,$(B)/$(MUSL)%.o,$(wildcard src/login/*.c)) $(patsubst %,$(B)/$(MUSL)lib%.a,imap base)
-$(if $(MUSL),$(B)/bin/imaplogin: CC = $(MUSL_CC))
-$(if $(MUSL),$(B)/bin/imaplogin: LDLIBS = $(SKARNET))
 $(B)/bin/imapd: $(call objects,$(wildcard src/imapd/*.c)) \
   $(call archives,store maildir message imap base)
 $(B)/bin/imapd: LDLIBS = -lutf8proc -lskarnet
 AUTH_LDLIBS = -lcrypt -lbearssl -lskarnet
 $(B)/bin/authcheckpassword: LDLIBS = $(AUTH_LDLIBS)
-$(B)/bin/authuserdb $(B)/bin/authcram: LDLIBS = -lcdb $(AUTH_LDLIBS)
-$(B)/bin/authscram: LDLIBS = -lcdb -lutf8proc $(AUTH_LDLIBS)
+$(MUSL_MODULES:%=$(B)/bin/%): LDLIBS = -lcdb -lutf8proc $(AUTH_LDLIBS)
 # The system's account databases (NSS) are shared objects, and so are databases' libraries.
 SHARED_MODULES = pwd shadow external oauth client $(FOUND)
 LDLIBS_external = -lcdb
 LDLIBS_oauth = -lcdb -ljansson
 $(SHARED_MODULES:%=$(B)/bin/auth%): STATIC =
 $(SHARED_MODULES:%=$(B)/bin/auth%): LDLIBS = $(LDLIBS_$(@F:auth%=%)) $(AUTH_LDLIBS)
-$(AUTH_PROGRAMS:%=$(B)/bin/%): $(B)/bin/%: $(B)/src/auth/%.o $(call archives,auth base)
+$(patsubst %,$(B)/bin/%,$(filter-out $(MUSL_MODULES),$(AUTH_PROGRAMS))): $(B)/bin/%: $(B)/src/auth/%.o $(call archives,auth base)
+$(MUSL_MODULES:%=$(B)/bin/%): $(B)/bin/%: $(B)/$(MUSL)src/auth/%.o $(patsubst %,$(B)/$(MUSL)lib%.a,auth base)
+ifdef MUSL
+$(MUSL_MODULES:%=$(B)/bin/%): $(B)/musl/src/musl/glibc.o
+$(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): CC = $(MUSL_CC)
+$(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): LDLIBS = $(MUSL_LDLIBS)
+endif
 # authd has every source in it that this build knows.
 $(B)/bin/authd: $(call objects,$(wildcard src/authd/*.c)) $(call archives,auth base)
 $(B)/bin/authd: STATIC =
@@ -107,7 +111,7 @@ $(B)/$(2)lib$(1).a: $(patsubst %.c,$(B)/$(2)%.o,$(call lib_sources,$(1)))
 	$(AR) rcs $$@ $$^
 endef
 $(foreach l,$(LIBS),$(eval $(call archive,$(l))))
-$(if $(MUSL),$(foreach l,imap base,$(eval $(call archive,$(l),$(MUSL)))))
+$(if $(MUSL),$(foreach l,imap auth base,$(eval $(call archive,$(l),$(MUSL)))))
 
 # PREFIX is compiled in, and which libraries there are: other ones make everything anew.
 $(B)/prefix: FORCE
