@@ -10,8 +10,9 @@ HARDEN = -fstack-protector-strong -D_FORTIFY_SOURCE=2
 CFLAGS = -O2 -g $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all \
   -fno-omit-frame-pointer,$(HARDEN))
 LDFLAGS = $(if $(SANITIZE),-fsanitize=address$(comma)undefined)
-# Most programs are linked statically: an idle one costs half the memory and exec is cheaper.
-STATIC = $(if $(SANITIZE),,-static)
+# Most programs are linked statically: an idle one costs half the memory and exec is cheaper; the more so with
+# constants and code in one segment, which is not writable.
+STATIC = $(if $(SANITIZE),,-static -Wl$(comma)-z$(comma)noseparate-code)
 comma = ,
 
 ALL_CPPFLAGS = -D_POSIX_C_SOURCE=200809L -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE \
@@ -45,7 +46,7 @@ FOUND_CPPFLAGS := $(SYSTEM_INCLUDES) $(foreach m,$(FOUND),-DWITH_$(call capital,
 archive_of = $(foreach l,$(1),$(shell $(CC) -print-file-name=lib$(l).a))
 MUSL_CC := musl-gcc -idirafter src/musl -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 MUSL_LDLIBS := $(call archive_of,cdb utf8proc crypt bearssl skarnet)
-MUSL := $(if $(SANITIZE),,$(shell $(MUSL_CC) $(CPPFLAGS) -static -o /dev/null src/musl/probe.c src/musl/glibc.c \
+MUSL := $(if $(SANITIZE),,$(shell $(MUSL_CC) $(CPPFLAGS) $(STATIC) -o /dev/null src/musl/probe.c src/musl/glibc.c \
   $(MUSL_LDLIBS) 2>/dev/null && echo musl/))
 MUSL_MODULES = authuserdb authcram authscram
 AUTH_PROGRAMS = authuserdb authpwd authshadow authcram authscram authexternal authoauth authcheckpassword authclient $(FOUND:%=auth%)
