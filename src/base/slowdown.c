@@ -165,8 +165,11 @@ static uint32_t count_by(struct slowdown const *s, int by) {
                 "let IMAP_LOGIN_SLOWDOWN name a file on a local disk");
     return 0;
   }
+  struct bucket const before = t.bucket;
   count = change(s, &t.bucket, by);
-  if (by && write_at(t.fd, &t.bucket, sizeof t.bucket, t.place) < 0)
+  /* A login that has no failure to take back changes nothing, and wakes no disk. */
+  if (by && memcmp(&before, &t.bucket, sizeof before) &&
+      write_at(t.fd, &t.bucket, sizeof t.bucket, t.place) < 0)
     log_failure("count failed logins in", s->path, "make room on its disk");
   close(t.fd);
   return count;
