@@ -1,4 +1,5 @@
-/* PEM: base64 between BEGIN and END lines (RFC 7468). */
+/* PEM: base64 between BEGIN and END lines (RFC 7468).  Not BearSSL's own decoder, which takes some
+ * hundred times as long: tlsd reads files for each connection. */
 #include "x509/x509.h"
 
 #include <string.h>
@@ -7,47 +8,51 @@ bool pem_is_certificate(char const *name) {
   return !strcmp(name, "CERTIFICATE") || !strcmp(name, "X509 CERTIFICATE");
 }
 
-/* BearSSL knows lines that end in LF only; some authorities send CR LF. */
-static size_t without_returns(char *text, size_t size) {
-  size_t kept = 0;
-  for (size_t i = 0; i < size; i++)
-    if (text[i] != '\r') text[kept++] = text[i];
-  return kept;
+/* The line at p: where the next one begins, or the end. */
+static char *line_end(char *p, char *end) {
+  char *newline = memchr(p, '\n', (size_t)(end - p));
+  return newline ? newline + 1 : end;
 }
 
-struct sink {
-  char *to; /* behind what has been read: binary is shorter than its base64 */
-};
+static bool begins_with(char const *p, char const *end, char const *word) {
+  size_t n = strlen(word);
+  return (size_t)(end - p) >= n && !memcmp(p, word, n);
+}
 
-static void store(void *context, void const *bytes, size_t n) {
-  struct sink *s = context;
-  memcpy(s->to, bytes, n);
-  s->to += n;
+/* The name of a BEGIN line, which is cut there; null for other lines. */
+static char *take_begin(char *p, char const *end) {
+  static char const begin[] = "-----BEGIN ";
+  if (!begins_with(p, end, begin)) return 0;
+  p += sizeof begin - 1;
+  char *dash = memchr(p, '-', (size_t)(end - p));
+  if (!dash || !begins_with(dash, end, "-----")) return 0;
+  *dash = 0;
+  return p;
+}
+
+/* Blanks and line ends; some authorities send CR LF. */
+static bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 bool pem_each(char *text, size_t size, pem_take *take, void *context) {
-  br_pem_decoder_context pem;
-  struct sink sink = {text};
-  char *object = 0; /* where the present one begins */
-  size = without_returns(text, size);
-  br_pem_decoder_init(&pem);
-  /* A last line without newline is a line, too. */
-  for (size_t done = 0; done <= size;) {
-    done += done < size ? br_pem_decoder_push(&pem, text + done, size - done)
-                        : br_pem_decoder_push(&pem, "\n", 1);
-    switch (br_pem_decoder_event(&pem)) {
-    case BR_PEM_BEGIN_OBJ:
-      object = sink.to;
-      br_pem_decoder_setdest(&pem, store, &sink);
-      break;
-    case BR_PEM_END_OBJ:
-      if (!take(context, br_pem_decoder_name(&pem),
-                (struct der){(unsigned char *)object, (size_t)(sink.to - object)}))
-        return true;
-      object = 0;
-      break;
-    case BR_PEM_ERROR: return false;
+  char *const end = text + size;
+  char *name = 0, *object = 0, *to = 0; /* of the object that is being read: start and end */
+  for (char *p = text, *next; p < end; p = next) {
+    next = line_end(p, end);
+    if (!name) {
+      name = take_begin(p, next);
+      object = to = next;
+    } else if (*p != '-') {
+      for (; p < next; p++)
+        if (!is_blank(*p)) *to++ = *p;
+    } else {
+      if (!begins_with(p, next, "-----END ")) return false;
+      ssize_t n = base64_decode(object, (size_t)(to - object), object);
+      if (n < 0) return false;
+      if (!take(context, name, (struct der){(unsigned char *)object, (size_t)n})) return true;
+      name = 0;
     }
   }
-  return !object;
+  return !name;
 }
