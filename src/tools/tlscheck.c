@@ -247,7 +247,8 @@ static void check_file(struct check *c, char const *host) {
   check_order(c);
   check_end(c);
   check_host(c, host);
-  if (credentials_load(&c->credentials, c->path, c->keyfile, 0, &p) < 0)
+  if (credentials_load(&c->credentials, c->path, c->keyfile, 0, &p) < 0 ||
+      credentials_prove(&c->credentials, c->path, c->keyfile, &p) < 0)
     file_problem(c, &p);
   else
     say(c, "key: belongs to the first certificate\n");

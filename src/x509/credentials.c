@@ -15,6 +15,9 @@ struct loading {
   struct credentials *credentials;
   struct certificate_problem *problem;
   size_t found;
+  /* What an EC key's file says of its public half; empty if nothing. */
+  unsigned char point[EC_POINT_MAX];
+  size_t point_size;
 };
 
 static bool bad(struct certificate_problem *p, char const *why, char const *remedy) {
@@ -50,11 +53,35 @@ static bool is_key(char const *name) {
          !strcmp(name, "EC PRIVATE KEY");
 }
 
+/* RFC 5915 section 3: the public key in the ECPrivateKey; empty if it is not there. */
+static struct der find_point(struct der bytes) {
+  struct der key, ignored, tagged, bits = {0};
+  if (!der_take(&bytes, DER_SEQUENCE, &key) || !der_take(&key, DER_INTEGER, &ignored)) return bits;
+  /* PKCS#8 has it in an OCTET STRING behind the algorithm (RFC 5208 section 5). */
+  if (der_take(&key, DER_SEQUENCE, &ignored) &&
+      (!der_take(&key, DER_OCTETS, &bytes) || !der_take(&bytes, DER_SEQUENCE, &key) ||
+       !der_take(&key, DER_INTEGER, &ignored)))
+    return bits;
+  if (!der_take(&key, DER_OCTETS, &ignored)) return bits;
+  der_take(&key, DER_TAGGED, &ignored); /* the curve */
+  if (der_take(&key, DER_TAGGED + 1, &tagged)) der_take(&tagged, DER_BITS, &bits);
+  return bits;
+}
+
+/* Behind the number of bits that are not used, which is 0. */
+static void take_point(struct loading *l, struct der bits) {
+  l->point_size = 0;
+  if (bits.size < 2 || bits.size > sizeof l->point + 1 || *bits.data) return;
+  l->point_size = bits.size - 1;
+  memcpy(l->point, bits.data + 1, l->point_size);
+}
+
 static bool take_key(void *context, char const *name, struct der bytes) {
   struct loading *l = context;
   if (!strcmp(name, "ENCRYPTED PRIVATE KEY")) return bad_encrypted(l->problem);
   if (!is_key(name)) return true;
   if (l->found++) return bad(l->problem, "more than one private key", "leave only one");
+  take_point(l, find_point(bytes));
   br_skey_decoder_init(&l->credentials->key);
   br_skey_decoder_push(&l->credentials->key, bytes.data, bytes.size);
   return true;
@@ -174,21 +201,46 @@ static void find_end_point(struct credentials *c, int signature_hash) {
   }
 }
 
-static bool check_pair(struct credentials *c, char const *certfile, char const *keyfile,
-                       struct certificate_problem *p) {
-  br_x509_decoder_context own;
-  *p = (struct certificate_problem){.path = certfile};
-  c->end_point[0] = 0;
-  br_x509_decoder_init(&own, 0, 0);
-  br_x509_decoder_push(&own, c->chain[0].data, c->chain[0].data_len);
-  br_x509_pkey const *public = br_x509_decoder_get_pkey(&own);
-  if (!public)
-    return bad(p, "the first certificate cannot be decoded", "look at it with openssl x509");
-  find_end_point(c, br_x509_decoder_get_signer_hash_id(&own));
-  if (is_pair(public, &c->key)) return true;
+static br_x509_pkey const *own_key(br_x509_decoder_context *own, struct credentials const *c) {
+  br_x509_decoder_init(own, 0, 0);
+  br_x509_decoder_push(own, c->chain[0].data, c->chain[0].data_len);
+  return br_x509_decoder_get_pkey(own);
+}
+
+static bool bad_pair(struct certificate_problem *p, char const *keyfile) {
   p->key = keyfile;
   return bad(p, "the private key does not belong to the first certificate",
              "put the server's own certificate first, and the key that it was made with");
+}
+
+/* What the file says of an EC key's public half: to compute it takes as long as to sign. */
+static bool says_point(struct loading const *l, br_x509_pkey const *public) {
+  br_ec_private_key const *ec = br_skey_decoder_get_ec(&l->credentials->key);
+  return ec && public->key_type == BR_KEYTYPE_EC && public->key.ec.curve == ec->curve &&
+         public->key.ec.qlen == l->point_size && !memcmp(public->key.ec.q, l->point, l->point_size);
+}
+
+static bool check_pair(struct loading const *l, char const *certfile, char const *keyfile) {
+  struct credentials *c = l->credentials;
+  struct certificate_problem *p = l->problem;
+  br_x509_decoder_context own;
+  *p = (struct certificate_problem){.path = certfile};
+  c->end_point[0] = 0;
+  br_x509_pkey const *public = own_key(&own, c);
+  if (!public)
+    return bad(p, "the first certificate cannot be decoded", "look at it with openssl x509");
+  find_end_point(c, br_x509_decoder_get_signer_hash_id(&own));
+  return says_point(l, public) || is_pair(public, &c->key) || bad_pair(p, keyfile);
+}
+
+int credentials_prove(struct credentials const *c, char const *certfile, char const *keyfile,
+                      struct certificate_problem *p) {
+  br_x509_decoder_context own;
+  *p = (struct certificate_problem){.path = certfile};
+  br_x509_pkey const *public = own_key(&own, c);
+  if (public && is_pair(public, &c->key)) return 0;
+  bad_pair(p, keyfile ? keyfile : certfile);
+  return -1;
 }
 
 /* Up to a root, which every client that trusts it has. */
@@ -220,7 +272,7 @@ int credentials_load(struct credentials *c, char const *certfile, char const *ke
   struct loading l = {.credentials = c, .problem = p};
   if (!keyfile) keyfile = certfile;
   if (!load_chain(&l, certfile) || !load_key(&l, keyfile)) return -1;
-  if (!check_pair(c, certfile, keyfile, p)) return -1;
+  if (!check_pair(&l, certfile, keyfile)) return -1;
   if (trust) complete_chain(c, trust);
   return 0;
 }

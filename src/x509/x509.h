@@ -123,6 +123,10 @@ struct certificate_problem {
  * problem here. */
 int credentials_load(struct credentials *, char const *certfile, char const *keyfile,
                      char const *trust, struct certificate_problem *);
+/* Computes whether the private key belongs to the first certificate.  credentials_load takes
+ * the word of an EC key's file for it. */
+int credentials_prove(struct credentials const *, char const *certfile, char const *keyfile,
+                      struct certificate_problem *);
 /* Only the certificates. */
 int credentials_load_chain(struct credentials *, char const *certfile,
                            struct certificate_problem *);

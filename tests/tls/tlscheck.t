@@ -71,6 +71,14 @@ cat server.crt root.crt server.key >gap.pem
 problem "a gap" "certificate 1 is not signed by certificate 2" -t trust gap.pem
 cat server.crt mid.key >wrong.pem
 problem "the key of another" "does not belong" -t trust wrong.pem
+for k in server mid; do openssl ec -in $k.key -outform DER -out $k.der 2>/dev/null; done
+{
+  cat server.crt
+  echo '-----BEGIN EC PRIVATE KEY-----'
+  { head -c -65 mid.der; tail -c 65 server.der; } | openssl base64
+  echo '-----END EC PRIVATE KEY-----'
+} >liar.pem
+problem "the key of another whose file says that it is ours" "does not belong" -t trust liar.pem
 run -t trust -k server.key server.crt
 is $code 0 "-k"
 problem "no key" "no private key in it" -t trust server.crt
