@@ -63,7 +63,7 @@ all: $(PROGRAMS:%=$(B)/bin/%)
 	@$(if $(LEFT_OUT),echo 'left out for want of their libraries: $(LEFT_OUT:%=auth%)',:)
 
 # What each program is made of: its own objects, then our libraries, then everybody else's.
-$(B)/bin/tlsd: $(call objects,$(wildcard src/tls/*.c)) $(call archives,x509 base)
+$(B)/bin/tlsd: $(patsubst %.c,$(B)/$(MUSL)%.o,$(wildcard src/tls/*.c)) $(patsubst %,$(B)/$(MUSL)lib%.a,x509 base)
 $(B)/bin/tlsd: LDLIBS = -lbearssl -lskarnet
 $(B)/bin/imaplogin: $(patsubst %.c,$(B)/$(MUSL)%.o,$(wildcard src/login/*.c)) $(patsubst %,$(B)/$(MUSL)lib%.a,imap base)
 $(B)/bin/imapd: $(call objects,$(wildcard src/imapd/*.c)) \
@@ -81,9 +81,9 @@ $(SHARED_MODULES:%=$(B)/bin/auth%): LDLIBS = $(LDLIBS_$(@F:auth%=%)) $(AUTH_LDLI
 $(patsubst %,$(B)/bin/%,$(filter-out $(MUSL_MODULES),$(AUTH_PROGRAMS))): $(B)/bin/%: $(B)/src/auth/%.o $(call archives,auth base)
 $(MUSL_MODULES:%=$(B)/bin/%): $(B)/bin/%: $(B)/$(MUSL)src/auth/%.o $(patsubst %,$(B)/$(MUSL)lib%.a,auth base)
 ifdef MUSL
-$(MUSL_MODULES:%=$(B)/bin/%): $(B)/musl/src/musl/glibc.o
-$(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): CC = $(MUSL_CC)
-$(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): LDLIBS = $(MUSL_LDLIBS)
+$(B)/bin/tlsd $(MUSL_MODULES:%=$(B)/bin/%): $(B)/musl/src/musl/glibc.o
+$(B)/bin/tlsd $(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): CC = $(MUSL_CC)
+$(B)/bin/tlsd $(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): LDLIBS = $(MUSL_LDLIBS)
 endif
 # authd has every source in it that this build knows.
 $(B)/bin/authd: $(call objects,$(wildcard src/authd/*.c)) $(call archives,auth base)
@@ -112,7 +112,7 @@ $(B)/$(2)lib$(1).a: $(patsubst %.c,$(B)/$(2)%.o,$(call lib_sources,$(1)))
 	$(AR) rcs $$@ $$^
 endef
 $(foreach l,$(LIBS),$(eval $(call archive,$(l))))
-$(if $(MUSL),$(foreach l,imap auth base,$(eval $(call archive,$(l),$(MUSL)))))
+$(if $(MUSL),$(foreach l,imap auth x509 base,$(eval $(call archive,$(l),$(MUSL)))))
 
 # PREFIX is compiled in, and which libraries there are: other ones make everything anew.
 $(B)/prefix: FORCE

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 void *__memcpy_chk(void *to, void const *from, size_t size, size_t room);
+void *__memset_chk(void *at, int byte, size_t size, size_t room);
 void __explicit_bzero_chk(void *at, size_t size, size_t room);
 int __snprintf_chk(char *to, size_t size, int flag, size_t room, char const *format, ...);
 #ifndef __GLIBC__ /* which declares it */
@@ -19,6 +20,11 @@ void arc4random_buf(void *at, size_t size);
 void *__memcpy_chk(void *to, void const *from, size_t size, size_t room) {
   if (size > room) abort();
   return memcpy(to, from, size);
+}
+
+void *__memset_chk(void *at, int byte, size_t size, size_t room) {
+  if (size > room) abort();
+  return memset(at, byte, size);
 }
 
 void __explicit_bzero_chk(void *at, size_t size, size_t room) {

@@ -10,8 +10,8 @@
 int main(void) {
   static struct crypt_data work;
   struct cdb cdb;
-  br_sha256_context hash;
+  br_ssl_server_context server;
   unsigned int n;
-  br_sha256_init(&hash);
+  br_ssl_server_init_full_ec(&server, 0, 0, 0, 0);
   return cdb_init(&cdb, 0) < 0 && crypt_r("", "", &work) && !uint0_scan("1", &n);
 }

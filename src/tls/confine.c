@@ -51,6 +51,8 @@ static int const loader_calls[] = {
     SYS_mmap,
     SYS_munmap,
     SYS_mremap,
+    SYS_mprotect,
+    SYS_madvise,
     SYS_getpid,
     SYS_exit,
     SYS_exit_group,
