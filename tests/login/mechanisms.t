@@ -308,41 +308,7 @@ for ([TLS_EXTERNAL => undef, 'nobody has asked for it'], [TLS_EXTERNAL => 'seria
     [SSL_PROTOCOL => undef, 'no TLS'], [SSL_PEER_CERT_SUBJECT_CN => '', 'no certificate']) {
     unlike reconnect(server(\@all, [], @certified, TLS_EXTERNAL => 'cn', @$_[0, 1])), qr/EXTERNAL/, "$_->[2]: not offered";
 }
-
-# The same from the client's certificate on: tlsd verifies it.
-sh("cd $dir; openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj '/CN=our own'; "
-      . "openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.pem -subj '/CN=our own'");
-for (['joe', 'ca', 'joe'], ['nobody', 'ca', 'nobody'], ['forged', 'other', 'joe']) {
-    my ($file, $authority, $name) = @$_;
-    sh("cd $dir; openssl req -newkey rsa:2048 -nodes -keyout $file.key -out $file.req -subj /CN=$name; "
-          . "openssl x509 -req -in $file.req -CA $authority.pem -CAkey $authority.key -CAcreateserial -out $file.pem");
-}
-my $verifying = server(\@all, ["$bin/tlsd", '-n'], @tls_env, TLS_EXTERNAL => 'CN', TLS_TRUSTCERTS => "$dir/ca.pem", TLS_VERIFYPEER => 'PEER');
-
-# Whether the handshake has come to its end.
-sub begin_tls_as {
-    my ($name) = @_;
-    unlike reconnect($verifying), qr/EXTERNAL/, 'no EXTERNAL in the clear';
-    $c->command('s STARTTLS');
-    my @certificate = $name ? (SSL_cert_file => "$dir/$name.pem", SSL_key_file => "$dir/$name.key") : ();
-    my $inside = IO::Socket::SSL->start_SSL($c->{in}, SSL_verify_mode => SSL_VERIFY_NONE, @certificate) or return 0;
-    $c = LoginClient->new($inside);
-    return 1;
-}
-ok begin_tls_as('joe'), 'a client with a certificate';
-like $c->command('c CAPABILITY'), qr/ AUTH=EXTERNAL\b/, '... is offered EXTERNAL';
-is $c->command('a AUTHENTICATE EXTERNAL ' . encode_base64('ann=,x', '')), "a $denied", '... as nobody else';
-like $c->command('a AUTHENTICATE EXTERNAL ='), $in, '... and is in';
-like $c->command('z SELECT INBOX'), qr/\nz OK /, '... in its mailbox';
-ok $verifying->logged(qr/^authexternal: \d+: login user=joe ip=127\.0\.0\.1 method=EXTERNAL tls=TLSv1/m), '... as the log says';
-ok begin_tls_as('nobody'), 'one that names nobody';
-is $c->command('a AUTHENTICATE EXTERNAL ='), "a $denied", '... is denied';
-ok begin_tls_as(), 'a client without one';
-unlike $c->command('c CAPABILITY'), qr/EXTERNAL/, '... is not offered it';
-is $c->command('a AUTHENTICATE EXTERNAL ='), 'a NO Mechanism not offered', '... nor admitted';
-my $forged = begin_tls_as('forged') ? $c->command('a AUTHENTICATE EXTERNAL =') : '';
-unlike $forged, qr/OK/, 'a certificate of another authority is none';
-ok $verifying->logged(qr/tls-failed ip=127\.0\.0\.1 reason=/), '... by the log';
+# (tests/tls/external.t begins with the client's certificate.)
 
 # ---- real clients ----
 
