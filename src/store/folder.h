@@ -450,6 +450,26 @@ enum store_error folder_entry(struct folder *, struct message const *, struct en
 enum store_error folder_name(struct folder *, struct message const *,
                              char name[MAILDIR_NAME_MAX + 1], int *dirfd);
 
+/* bases.c: the messages of a view by the base names of their files */
+struct bases {
+  struct view const *view;
+  uint32_t *table; /* index + 1 by hash; open addressing */
+  uint32_t mask;
+};
+struct bases_search {
+  uint64_t hash;  /* base_hash */
+  uint32_t at;    /* to begin with the hash */
+  uint32_t index; /* of the message found */
+};
+/* All but those that are gone.  -1: no memory. */
+int bases_init(struct bases *, struct view const *);
+void bases_free(struct bases *);
+/* The next one with this base name, or null. */
+struct message *bases_next(struct bases const *, struct bases_search *);
+static inline struct bases_search bases_search(uint64_t hash) {
+  return (struct bases_search){hash, (uint32_t)hash, 0};
+}
+
 /* scan.c: brings the journal up to what is in cur/ and new/, if their stamps have changed.
  * touch: duplicates may be renamed and dropped. */
 enum store_error folder_refresh(struct folder *, bool touch);

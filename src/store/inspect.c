@@ -11,8 +11,7 @@
 /* ---- journal and files ---- */
 
 struct comparing {
-  struct view const *v;
-  uint32_t *table, mask; /* message index + 1 by hash of the base name */
+  struct bases bases;
   bool *seen;
   bool in_cur;
   uint32_t unknown;
@@ -23,14 +22,11 @@ static void compare(void *context, char const *name, uint64_t inode) {
   struct maildir_name n;
   (void)inode;
   maildir_name_split(name, &n);
-  uint64_t hash = base_hash(n.base, n.base_size);
-  for (uint32_t at = (uint32_t)hash & c->mask; c->table[at]; at = (at + 1) & c->mask) {
-    uint32_t i = c->table[at] - 1;
-    if (view_at(c->v, i)->hash != hash) continue;
-    c->seen[i] = true;
-    return;
-  }
-  c->unknown += c->in_cur;
+  struct bases_search search = bases_search(base_hash(n.base, n.base_size));
+  if (bases_next(&c->bases, &search))
+    c->seen[search.index] = true;
+  else
+    c->unknown += c->in_cur;
 }
 
 static int scan(int dir, char const *part, struct comparing *c) {
@@ -41,19 +37,9 @@ static int scan(int dir, char const *part, struct comparing *c) {
 }
 
 static int compare_all(int dir, struct view const *v, struct inspection *out) {
-  struct comparing c = {.v = v};
-  uint32_t size = 16;
-  while (size < v->n * 2) size *= 2;
-  c.mask = size - 1;
-  c.table = calloc(size, sizeof *c.table);
+  struct comparing c = {.in_cur = false};
   c.seen = calloc((size_t)v->n + 1, sizeof *c.seen);
-  int r = c.table && c.seen ? 0 : -1;
-  for (uint32_t i = 0; !r && i < v->n; i++) {
-    if (view_at(v, i)->bits & BIT_GONE) continue;
-    uint32_t at = (uint32_t)view_at(v, i)->hash & c.mask;
-    while (c.table[at]) at = (at + 1) & c.mask;
-    c.table[at] = i + 1;
-  }
+  int r = bases_init(&c.bases, v) < 0 || !c.seen ? -1 : 0;
   if (!r && (scan(dir, "new", &c) < 0 || scan(dir, "cur", &c) < 0)) r = -1;
   for (uint32_t i = 0; !r && i < v->n; i++) {
     if (view_at(v, i)->bits & BIT_GONE) continue;
@@ -61,7 +47,7 @@ static int compare_all(int dir, struct view const *v, struct inspection *out) {
     out->absent += !c.seen[i];
   }
   out->unknown = c.unknown;
-  free(c.table);
+  bases_free(&c.bases);
   free(c.seen);
   return r;
 }

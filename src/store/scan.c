@@ -52,13 +52,12 @@ static bool same_file(struct scan *s, struct message const *m, char const *name,
 
 static uint32_t find_base(struct scan *s, char const *name, uint64_t inode, uint64_t hash,
                           bool *same) {
+  struct bases_search search = bases_search(hash);
   uint32_t found = NOBODY;
   *same = false;
-  for (uint32_t at = (uint32_t)hash & s->mask; s->table[at]; at = (at + 1) & s->mask) {
-    uint32_t index = s->table[at] - 1;
-    if (scan_message(s, index)->hash != hash) continue;
-    found = index;
-    if ((*same = same_file(s, scan_message(s, index), name, inode))) break;
+  for (struct message *m; !*same && (m = bases_next(&s->bases, &search));) {
+    found = search.index;
+    *same = same_file(s, m, name, inode);
   }
   return found;
 }
@@ -131,22 +130,6 @@ static void odd(void *context, char const *name, uint64_t inode) {
             "remedy", "remove it from cur or new", (char *)0);
 }
 
-static void build_table(struct scan *s) {
-  struct view const *v = &s->f->view;
-  uint32_t size = 16;
-  while (size < v->n * 2) size *= 2;
-  free(s->table);
-  s->table = must_have(calloc(size, sizeof *s->table));
-  s->mask = size - 1;
-  for (uint32_t i = 0; i < v->n; i++) {
-    struct message const *m = view_at(v, i);
-    if (m->bits & BIT_GONE) continue;
-    uint32_t at = (uint32_t)m->hash & s->mask;
-    while (s->table[at]) at = (at + 1) & s->mask;
-    s->table[at] = i + 1;
-  }
-}
-
 static void begin_pass(struct scan *s) {
   struct view const *v = &s->f->view;
   if (!s->ever || s->epoch != s->f->epoch) {
@@ -163,7 +146,8 @@ static void begin_pass(struct scan *s) {
   s->unknown.n = s->renamed.n = s->extra.n = 0;
   s->pool_size = 0;
   s->unsettled = false;
-  build_table(s);
+  bases_free(&s->bases);
+  if (bases_init(&s->bases, v) < 0) log_die_memory();
 }
 
 int folder_stamps(struct folder const *f, struct maildir_stamp stamps[2]) {
@@ -260,7 +244,7 @@ static enum store_error look(struct scan *s, bool last, bool *again) {
 }
 
 static void free_scan(struct scan *s) {
-  free(s->table);
+  bases_free(&s->bases);
   free(s->sight);
   free(s->ever);
   free(s->unknown.items);

@@ -26,10 +26,10 @@ struct scan {
   bool touch;
   bool in_new; /* what is being read */
   struct maildir_stamp stamps[2];
-  uint32_t *table, mask; /* message index + 1 by hash of the base name */
-  uint32_t *sight;       /* by message, in this pass */
-  unsigned char *ever;   /* by message, in any pass */
-  uint32_t n;            /* messages when `ever` was sized */
+  struct bases bases;
+  uint32_t *sight;     /* by message, in this pass */
+  unsigned char *ever; /* by message, in any pass */
+  uint32_t n;          /* messages when `ever` was sized */
   unsigned int epoch;
   struct found_list unknown, renamed, extra;
   char *pool;

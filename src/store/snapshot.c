@@ -181,8 +181,7 @@ enum store_error folder_begin_anew(struct folder *f, char const *why) {
 
 struct adopting {
   struct folder *f;
-  uint32_t *table; /* index + 1 by hash of the base name */
-  uint32_t mask;
+  struct bases bases;
   int dirfd;
 };
 
@@ -194,36 +193,22 @@ static void adopt(void *context, char const *name, uint64_t inode) {
   struct stat st;
   (void)inode;
   maildir_name_split(name, &n);
-  uint64_t hash = base_hash(n.base, n.base_size);
-  for (uint32_t at = (uint32_t)hash & a->mask; a->table[at]; at = (at + 1) & a->mask) {
-    struct message *m = view_at(&a->f->view, a->table[at] - 1);
-    if (m->hash != hash) continue;
-    if (!folder_entry(a->f, m, &e) && !fstatat(a->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) &&
-        (uint64_t)st.st_size == e.size)
-      m->inode = st.st_ino;
-    return;
-  }
+  struct bases_search search = bases_search(base_hash(n.base, n.base_size));
+  struct message *m = bases_next(&a->bases, &search);
+  if (m && !folder_entry(a->f, m, &e) && !fstatat(a->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) &&
+      (uint64_t)st.st_size == e.size)
+    m->inode = st.st_ino;
 }
 
 static enum store_error adopt_inodes(struct folder *f) {
   struct adopting a = {.f = f};
-  uint32_t size = 16;
-  while (size < f->view.n * 2) size *= 2;
-  a.mask = size - 1;
-  a.table = calloc(size, sizeof *a.table);
-  if (!a.table) return folder_failure(f, "find memory for", AREA "/journal");
-  for (uint32_t i = 0; i < f->view.n; i++) {
-    struct message const *m = view_at(&f->view, i);
-    if (m->bits & BIT_GONE) continue;
-    uint32_t at = (uint32_t)m->hash & a.mask;
-    while (a.table[at]) at = (at + 1) & a.mask;
-    a.table[at] = i + 1;
-  }
+  if (bases_init(&a.bases, &f->view) < 0)
+    return folder_failure(f, "find memory for", AREA "/journal");
   a.dirfd = f->new;
   int r = maildir_scan(f->dir, "new", f->new_inode, adopt, 0, &a);
   a.dirfd = f->cur;
   if (!r) r = maildir_scan(f->dir, "cur", f->cur_inode, adopt, 0, &a);
-  free(a.table);
+  bases_free(&a.bases);
   return r < 0 ? folder_failure(f, "read", "cur or new") : STORE_OK;
 }
 

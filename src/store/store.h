@@ -27,7 +27,7 @@
  *   rank.c      orders of texts; sortfile.c: what it and links.c have found out, kept; declared in
  *               sortfile.h
  *   sessions.c  who else looks, and what is kept for them
- *   names.c, uidvalidity.c, boot.c, birth.c, network.c, error.c
+ *   names.c, bases.c, uidvalidity.c, boot.c, birth.c, network.c, error.c
  *
  * Every function that can fail returns enum store_error.  A failure of the system (STORE_NOPERM to
  * STORE_UNAVAILABLE) has been logged when it returns: path, cause, remedy.  store_words() is the
