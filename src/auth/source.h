@@ -156,9 +156,6 @@ bool options_merge(char const *own, char const *defaults, char *merged, size_t r
 bool options_disable(char const *options, char const *service);
 
 /* ---- system.c: what sources that know a system's name for an account need ---- */
-/* All groups of a user, from malloc, but for group 0: administrators may be in it, and reading mail
- * needs nothing of it.  False: no memory. */
-bool system_groups(struct auth_account *);
 /* Whether it can be a name at all: what is none never comes near NSS or PAM, whose modules make
  * paths and lines of log of it. */
 bool system_is_name(char const *);

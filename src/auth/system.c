@@ -37,7 +37,9 @@ static size_t without_superuser(gid_t *groups, size_t count) {
   return left;
 }
 
-bool system_groups(struct auth_account *a) {
+/* All groups of a user, from malloc, but for group 0: administrators may be in it, and reading mail
+ * needs nothing of it.  False: no memory. */
+static bool system_groups(struct auth_account *a) {
   int size = 64;
   for (;;) {
     int count = size;

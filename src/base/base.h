@@ -270,13 +270,10 @@ uint64_t address_group(char const *text);
 int address_listed(char const *text, char const *list);
 
 /* ---- slots.c ---- */
-/* Takes one of `max` places of this address in the file at path, creating it if it is missing.
- * Returns a descriptor that holds the place until its last copy is closed; -1 with EAGAIN if all
- * are taken, with another errno if the file fails. */
-int slot_take(char const *path, char const *address, unsigned int max);
-/* The same for TCPREMOTEIP, as IMAP_LOGIN_SLOTS and IMAP_LOGIN_PERIP have it; the failure has been
- * logged.  -1 with another errno than EAGAIN, too, if no places are kept: a file that fails is no
- * reason to shut everybody out. */
+/* Takes one of the IMAP_LOGIN_PERIP places that TCPREMOTEIP has in the file IMAP_LOGIN_SLOTS,
+ * creating it if it is missing.  Returns a descriptor that holds the place until its last copy is
+ * closed; -1 with EAGAIN if all are taken, with another errno if no places are kept or the file
+ * fails, which has been logged: that is no reason to shut everybody out. */
 int slot_take_configured(void);
 
 /* ---- slowdown.c ----

@@ -47,7 +47,8 @@ static int lock_any(int fd, char const *address, unsigned int max) {
   return -1;
 }
 
-int slot_take(char const *path, char const *address, unsigned int max) {
+/* As slot_take_configured. */
+static int slot_take(char const *path, char const *address, unsigned int max) {
   int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return -1;
   fd = fd_move_high(fd);

@@ -57,17 +57,20 @@ static int load_pair(struct identity *id, struct certificate_files const *f, cha
   if (!is_main && is_absent(certfile)) return 0;
   /* TLS_PRIVATE_KEYFILE is meant to be there; of the others each may hold its key itself. */
   bool apart = *f->keyfile && (is_main || !is_absent(keyfile));
-  if (credentials_load(id->of[id->n], certfile, apart ? keyfile : 0, *f->trust ? f->trust : 0,
-                       &problem) < 0) {
+  if (x509_credentials_load(id->of[id->n], certfile, apart ? keyfile : 0, *f->trust ? f->trust : 0,
+                            &problem) < 0) {
     log_problem(&problem);
-    credentials_wipe(id->of[id->n]);
+    x509_credentials_wipe(id->of[id->n]);
     return -1;
   }
   id->n++;
   return 1;
 }
 
-int identity_load(struct identity *id, struct certificate_files const *f, char const *suffix) {
+/* What is at TLS_CERTFILE with this suffix (`.192.0.2.1`, or none) and at the same with `.ecdsa`
+ * behind it. */
+static int identity_load(struct identity *id, struct certificate_files const *f,
+                         char const *suffix) {
   id->n = 0;
   int second = load_pair(id, f, suffix, SECOND_KIND);
   int first = load_pair(id, f, suffix, "");
@@ -89,7 +92,7 @@ int identity_load_default(struct identity *id, struct certificate_files const *f
 }
 
 void identity_wipe(struct identity const *id) {
-  for (size_t i = 0; i < id->n; i++) credentials_wipe(id->of[i]);
+  for (size_t i = 0; i < id->n; i++) x509_credentials_wipe(id->of[i]);
 }
 
 static bool take_name(void *context, char const *suffix, enum certificate_for whom) {

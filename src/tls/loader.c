@@ -42,7 +42,7 @@ noreturn void loader_run(struct certificate_files const *files, int fd) {
   request.name[SERVER_NAME_MAX] = 0;
   if (server_name_take(request.name, name) && identity_load_name(&named, files, name) > 0)
     answer.n = named.n;
-  for (size_t i = 0; i < answer.n; i++) answer.sizes[i] = credentials_size(&places[i]);
+  for (size_t i = 0; i < answer.n; i++) answer.sizes[i] = x509_credentials_size(&places[i]);
   int64_t deadline = clock_ms() + ANSWER_MS;
   if (io_write_all(fd, &answer, sizeof answer, deadline) < 0) _exit(0);
   for (size_t i = 0; i < answer.n; i++)

@@ -33,17 +33,15 @@ struct certificate_files {
   char certfile[PATH_MAX], keyfile[PATH_MAX], trust[PATH_MAX]; /* the latter two may be empty */
 };
 bool identity_settings(struct certificate_files *);
-/* Loads what is at TLS_CERTFILE with this suffix (`.192.0.2.1`, or none) and at the same with
- * `.ecdsa` behind it, into places of the identity.  What cannot be used is logged.  1; 0 if there
- * is no such file; -1 if there is one, and none that can be used. */
-int identity_load(struct identity *, struct certificate_files const *, char const *suffix);
-/* What a connection begins with: by the local address, where a file is there for it. */
+/* What a connection begins with: by the local address, where a file is there for it.  What cannot
+ * be used is logged.  1; 0 if there is no such file; -1 if there is one, and none that can be used.
+ */
 int identity_load_default(struct identity *, struct certificate_files const *, char const *address);
 /* The keys and all else. */
 void identity_wipe(struct identity const *);
 /* Whether there could be a file for some name. */
 bool identity_has_names(struct certificate_files const *);
-/* The files of a name, else those of the wildcard above it, as identity_load. */
+/* The files of a name, else those of the wildcard above it, as identity_load_default. */
 int identity_load_name(struct identity *, struct certificate_files const *, char const *name);
 
 /* ---- loader.c ---- */

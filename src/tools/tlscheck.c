@@ -237,7 +237,7 @@ static void file_problem(struct check *c, struct certificate_problem const *p) {
 
 static void check_file(struct check *c, char const *host) {
   struct certificate_problem p;
-  if (credentials_load_chain(&c->credentials, c->path, &p) < 0) {
+  if (x509_credentials_load_chain(&c->credentials, c->path, &p) < 0) {
     file_problem(c, &p);
     return;
   }
@@ -247,12 +247,12 @@ static void check_file(struct check *c, char const *host) {
   check_order(c);
   check_end(c);
   check_host(c, host);
-  if (credentials_load(&c->credentials, c->path, c->keyfile, 0, &p) < 0 ||
-      credentials_prove(&c->credentials, c->path, c->keyfile, &p) < 0)
+  if (x509_credentials_load(&c->credentials, c->path, c->keyfile, 0, &p) < 0 ||
+      x509_credentials_prove(&c->credentials, c->path, c->keyfile, &p) < 0)
     file_problem(c, &p);
   else
     say(c, "key: belongs to the first certificate\n");
-  credentials_wipe(&c->credentials);
+  x509_credentials_wipe(&c->credentials);
 }
 
 /* ---- at service start ---- */

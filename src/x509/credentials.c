@@ -233,8 +233,8 @@ static bool check_pair(struct loading const *l, char const *certfile, char const
   return says_point(l, public) || is_pair(public, &c->key) || bad_pair(p, keyfile);
 }
 
-int credentials_prove(struct credentials const *c, char const *certfile, char const *keyfile,
-                      struct certificate_problem *p) {
+int x509_credentials_prove(struct credentials const *c, char const *certfile, char const *keyfile,
+                           struct certificate_problem *p) {
   br_x509_decoder_context own;
   *p = (struct certificate_problem){.path = certfile};
   br_x509_pkey const *public = own_key(&own, c);
@@ -261,14 +261,14 @@ static void complete_chain(struct credentials *c, char const *trust) {
   }
 }
 
-int credentials_load_chain(struct credentials *c, char const *certfile,
-                           struct certificate_problem *p) {
+int x509_credentials_load_chain(struct credentials *c, char const *certfile,
+                                struct certificate_problem *p) {
   struct loading l = {.credentials = c, .problem = p};
   return load_chain(&l, certfile) ? 0 : -1;
 }
 
-int credentials_load(struct credentials *c, char const *certfile, char const *keyfile,
-                     char const *trust, struct certificate_problem *p) {
+int x509_credentials_load(struct credentials *c, char const *certfile, char const *keyfile,
+                          char const *trust, struct certificate_problem *p) {
   struct loading l = {.credentials = c, .problem = p};
   if (!keyfile) keyfile = certfile;
   if (!load_chain(&l, certfile) || !load_key(&l, keyfile)) return -1;
@@ -277,10 +277,10 @@ int credentials_load(struct credentials *c, char const *certfile, char const *ke
   return 0;
 }
 
-size_t credentials_size(struct credentials const *c) {
+size_t x509_credentials_size(struct credentials const *c) {
   return offsetof(struct credentials, der) + c->der_size;
 }
 
-void credentials_wipe(struct credentials *c) {
-  memory_wipe(c, credentials_size(c));
+void x509_credentials_wipe(struct credentials *c) {
+  memory_wipe(c, x509_credentials_size(c));
 }

@@ -121,18 +121,18 @@ struct certificate_problem {
  * problem told.  If the file holds one certificate alone that somebody else has issued, the chain
  * is completed from `trust` (see trust.c) where that is not null; what is not found there is no
  * problem here. */
-int credentials_load(struct credentials *, char const *certfile, char const *keyfile,
-                     char const *trust, struct certificate_problem *);
-/* Computes whether the private key belongs to the first certificate.  credentials_load takes
+int x509_credentials_load(struct credentials *, char const *certfile, char const *keyfile,
+                          char const *trust, struct certificate_problem *);
+/* Computes whether the private key belongs to the first certificate.  x509_credentials_load takes
  * the word of an EC key's file for it. */
-int credentials_prove(struct credentials const *, char const *certfile, char const *keyfile,
-                      struct certificate_problem *);
-/* Only the certificates. */
-int credentials_load_chain(struct credentials *, char const *certfile,
+int x509_credentials_prove(struct credentials const *, char const *certfile, char const *keyfile,
                            struct certificate_problem *);
+/* Only the certificates. */
+int x509_credentials_load_chain(struct credentials *, char const *certfile,
+                                struct certificate_problem *);
 /* How much of it means anything. */
-size_t credentials_size(struct credentials const *);
-void credentials_wipe(struct credentials *);
+size_t x509_credentials_size(struct credentials const *);
+void x509_credentials_wipe(struct credentials *);
 
 /* ---- beside.c: Courier's convention, see tlsd(8) ---- */
 enum { SERVER_NAME_MAX = 253 }; /* RFC 1035 section 2.3.4, without the root's dot */

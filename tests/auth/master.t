@@ -107,6 +107,7 @@ like problem(join '|', map { "apppw:a$_=$own" } 1 .. 11), qr/more than 10/, '...
 # userdbpw
 sub set {
     my ($password, @words) = @_;
+    local $SIG{PIPE} = 'IGNORE'; # it may refuse before it reads
     open my $p, '|-', 'sh', '-c', '"$0" "$@" 2>' . "$T/log", "$BIN/userdbpw", @words or die;
     print $p "$password\n";
     close $p;

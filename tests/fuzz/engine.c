@@ -317,7 +317,7 @@ static void load_keys(struct credentials *c, char const *pem) {
   struct certificate_problem problem;
   char path[64];
   snprintf(path, sizeof path, "/proc/self/fd/%d", fuzz_file(pem, strlen(pem)));
-  if (credentials_load(c, path, 0, 0, &problem) < 0) fuzz_fail(problem.why, path, __LINE__);
+  if (x509_credentials_load(c, path, 0, 0, &problem) < 0) fuzz_fail(problem.why, path, __LINE__);
 }
 
 static void load_suites(struct suites *to, char const *list) {
