@@ -24,7 +24,7 @@ struct converter {
   char name[NAME_MAX_SIZE + 1]; /* of the open descriptor, as asked for */
   iconv_t cd;
   bool open;
-  bool bytewise; /* what comes is given to iconv byte by byte */
+  bool bytewise;                /* what comes is given to iconv byte by byte */
   char in[TAIL_MAX + DATA_MAX]; /* an unfinished character, then new data */
   size_t tail;
   char out[5 + OUT_MAX]; /* the answer: length, status, text */
