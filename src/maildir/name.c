@@ -28,21 +28,23 @@ unsigned int maildir_name_flags(struct maildir_name const *n) {
 }
 
 bool maildir_name_join(char *out, size_t size, struct maildir_name const *old, unsigned int flags) {
-  bool has[256] = {false};
-  for (char const *p = old->info ? old->info : ""; *p; p++)
-    if (!strchr(letters, *p)) has[(unsigned char)*p] = true;
+  uint64_t has[4] = {0}; /* a bit for each character */
+  for (char const *p = old->info ? old->info : ""; *p; p++) {
+    unsigned char c = (unsigned char)*p;
+    if (!strchr(letters, c)) has[c / 64] |= UINT64_C(1) << c % 64;
+  }
   for (unsigned int i = 0; letters[i]; i++)
-    if (flags & 1u << i) has[(unsigned char)letters[i]] = true;
+    if (flags & 1u << i) has[letters[i] / 64] |= UINT64_C(1) << letters[i] % 64;
   size_t n = old->base_size;
   if (n + 4 > size) return false;
   memcpy(out, old->base, n);
   memcpy(out + n, ":2,", 3);
   n += 3;
-  for (unsigned int c = 1; c < 256; c++) {
-    if (!has[c]) continue;
-    if (n + 1 >= size) return false;
-    out[n++] = (char)c;
-  }
+  for (unsigned int i = 0; i < 4; i++)
+    for (uint64_t left = has[i]; left; left &= left - 1) {
+      if (n + 1 >= size) return false;
+      out[n++] = (char)(i * 64 + (unsigned int)__builtin_ctzll(left));
+    }
   out[n] = 0;
   return true;
 }

@@ -20,12 +20,9 @@ static size_t chunk_size(uint64_t at, uint64_t end) {
 
 /* LFs that no CR precedes; *last is the byte before the data, then its last one. */
 static size_t count_bare_lf(char const *data, size_t size, char *last) {
-  size_t bare = 0;
-  char const *end = data + size;
-  for (char const *at = data; (at = memchr(at, '\n', (size_t)(end - at))); at++)
-    bare += (at > data ? at[-1] : *last) != '\r';
-  *last = end[-1];
-  return bare;
+  struct line_ends ends = count_line_ends(data, size, *last);
+  *last = data[size - 1];
+  return ends.all - ends.crlf;
 }
 
 int message_wire_size(int fd, uint64_t start, uint64_t end, uint64_t *wire) {

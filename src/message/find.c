@@ -51,35 +51,41 @@ static unsigned int candidates(struct wanted const *w, char const *at) {
 }
 
 /* *vain: bytes that may still be compared in vain. */
-static bool found_among(struct wanted const *w, char const *at, unsigned int mask, size_t *vain) {
+static char const *found_among(struct wanted const *w, char const *at, unsigned int mask,
+                               size_t *vain) {
   for (; mask; mask &= mask - 1) {
-    if (!memcmp(at + __builtin_ctz(mask), w->text, w->size)) return true;
+    char const *place = at + __builtin_ctz(mask);
+    if (!memcmp(place, w->text, w->size)) return place;
     *vain -= *vain < w->size ? *vain : w->size;
   }
-  return false;
+  return 0;
 }
 
-static bool found_at_few(struct wanted const *w, char const *at, char const *last) {
+static char const *found_at_few(struct wanted const *w, char const *at, char const *last) {
   for (; at <= last; at++)
-    if (at[w->first] == w->text[w->first] && !memcmp(at, w->text, w->size)) return true;
-  return false;
+    if (at[w->first] == w->text[w->first] && !memcmp(at, w->text, w->size)) return at;
+  return 0;
 }
 
-bool wanted_in(struct wanted const *w, char const *data, size_t size) {
-  if (!w->size) return true;
-  if (size < w->size) return false;
-  char const *at = data, *last = data + (size - w->size);
+char const *wanted_at(struct wanted const *w, char const *data, size_t size) {
+  if (!w->size) return data;
+  if (size < w->size) return 0;
+  char const *at = data, *last = data + (size - w->size), *found;
   size_t vain = size + WIDTH * w->size;
   if (last - at < WIDTH - 1) return found_at_few(w, at, last);
   while (at <= last && vain) {
     if (last - at < WIDTH - 1) at = last - (WIDTH - 1); /* some places twice */
-    if (found_among(w, at, candidates(w, at), &vain)) return true;
+    if ((found = found_among(w, at, candidates(w, at), &vain))) return found;
     at += WIDTH;
   }
-  return at <= last && memmem(at, size - (size_t)(at - data), w->text, w->size);
+  return at <= last ? memmem(at, size - (size_t)(at - data), w->text, w->size) : 0;
 }
 #else
-bool wanted_in(struct wanted const *w, char const *data, size_t size) {
-  return memmem(data, size, w->text, w->size);
+char const *wanted_at(struct wanted const *w, char const *data, size_t size) {
+  return w->size ? memmem(data, size, w->text, w->size) : data;
 }
 #endif
+
+bool wanted_in(struct wanted const *w, char const *data, size_t size) {
+  return !w->size || wanted_at(w, data, size);
+}

@@ -41,9 +41,10 @@ static char upper(char c) {
 }
 
 #ifdef __SSE2__
+enum { WIDTH = sizeof(__m128i) };
+
 /* Upper case, sixteen bytes at a time, up to the first that has some not in ASCII, or a CR. */
 static size_t fold_plain(char *to, char const *text, size_t size) {
-  enum { WIDTH = sizeof(__m128i) };
   __m128i const cr = _mm_set1_epi8('\r'), before_a = _mm_set1_epi8('a' - 1),
                 after_z = _mm_set1_epi8('z' + 1), bit = _mm_set1_epi8(32);
   size_t i = 0;
@@ -108,21 +109,63 @@ static bool is_utf8(char const *text, size_t size) {
   return true;
 }
 
+/* Where a blank is that is not a single ' ', or the end. */
+static size_t odd_blank(char const *text, size_t size) {
+  size_t i = 0;
+#ifdef __SSE2__
+  __m128i const space = _mm_set1_epi8(' '), below = _mm_set1_epi8(' ' - 1);
+  for (; size - i > WIDTH; i += WIDTH) {
+    __m128i c = _mm_loadu_si128((__m128i const *)(text + i)),
+            next = _mm_loadu_si128((__m128i const *)(text + i + 1));
+    __m128i is_double = _mm_and_si128(_mm_cmpeq_epi8(c, space), _mm_cmpeq_epi8(next, space));
+    __m128i lower = _mm_min_epu8(c, next),
+            is_control = _mm_cmpeq_epi8(_mm_min_epu8(lower, below), lower);
+    if (_mm_movemask_epi8(_mm_or_si128(is_double, is_control))) break;
+  }
+#endif
+  while (i < size &&
+         (!is_blank(text[i]) || (text[i] == ' ' && (i + 1 == size || !is_blank(text[i + 1])))))
+    i++;
+  return i;
+}
+
 void collapse_blanks(stralloc *text, size_t start) {
-  size_t to = start;
-  for (size_t i = start; i < text->len; i++) {
-    bool blank = is_blank(text->s[i]);
-    if (blank && to > start && text->s[to - 1] == ' ') continue;
-    text->s[to++] = (char)(blank ? ' ' : text->s[i]);
+  size_t from = start, to = start;
+  while (from < text->len) {
+    size_t n = odd_blank(text->s + from, text->len - from);
+    memmove(text->s + to, text->s + from, n);
+    from += n, to += n;
+    if (from == text->len) break;
+    while (from < text->len && is_blank(text->s[from])) from++;
+    text->s[to++] = ' ';
   }
   text->len = to;
+}
+
+bool fold_lines(stralloc *out, char const *lines, size_t size) {
+  size_t start = out->len;
+  char const *at = lines, *end = lines + size;
+  for (;;) {
+    bool blank = false;
+    for (; at < end && is_blank(*at); at++) blank |= *at == ' ' || *at == '\t';
+    if (at == end) break;
+    if (blank && out->len > start) sa_putc(out, ' ');
+    char const *lf = memchr(at, '\n', (size_t)(end - at)), *line_end = lf ? lf : end;
+    if (fold_ascii(out, at, (size_t)(line_end - at)) < (size_t)(line_end - at)) {
+      out->len = start;
+      return false;
+    }
+    at = line_end;
+  }
+  collapse_blanks(out, start);
+  if (out->len > start && out->s[out->len - 1] == ' ') out->len--;
+  return true;
 }
 
 static void form_init(struct needle_form *form, stralloc const *folded, struct arena *arena) {
   wanted_init(&form->folded, arena_copy(arena, folded->s ? folded->s : "", folded->len),
               folded->len);
-  form->ntrigrams =
-      trigrams_of(form->folded.text, folded->len, form->trigrams, NEEDLE_TRIGRAMS_MAX);
+  needle_grams(form);
 }
 
 struct message_needle *message_needle_new(char const *utf8, size_t size, struct arena *arena) {

@@ -32,23 +32,34 @@ static char const *field_end(char const *at, char const *end) {
   return at;
 }
 
-bool message_next_field(char const *header, size_t size, size_t *at, struct message_field *field) {
-  if (*at >= size) return false;
-  char const *start = header + *at, *end = header + size;
-  char const *first_line = line_end(start, end);
-  if (strip_line_end(start, first_line) == start && first_line > start && first_line[-1] == '\n')
-    return false;
-  end = field_end(start, end);
+/* False at the end: nothing more, or an empty line. */
+static bool field_begins(char const *start, char const *end) {
+  return start < end && *start != '\n' && !(*start == '\r' && end - start > 1 && start[1] == '\n');
+}
+
+bool next_field(char const *header, size_t size, size_t *at, struct message_field *field) {
+  if (*at >= size || !field_begins(header + *at, header + size)) return false;
+  field->field = header + *at;
+  field->field_size = (size_t)(field_end(field->field, header + size) - field->field);
+  *at += field->field_size;
+  return true;
+}
+
+void field_split(struct message_field *field) {
+  char const *start = field->field, *end = start + field->field_size;
   char const *text_end = strip_line_end(start, end);
-  char const *colon = memchr(start, ':', (size_t)(strip_line_end(start, first_line) - start));
+  char const *line = strip_line_end(start, line_end(start, end));
+  char const *colon = memchr(start, ':', (size_t)(line - start));
   size_t name_size = colon ? name_length(start, colon) : 0;
   field->name = start;
   field->name_size = name_size;
   field->value = name_size ? colon + 1 : start;
   field->value_size = (size_t)(text_end - field->value);
-  field->field = start;
-  field->field_size = (size_t)(end - start);
-  *at += field->field_size;
+}
+
+bool message_next_field(char const *header, size_t size, size_t *at, struct message_field *field) {
+  if (!next_field(header, size, at, field)) return false;
+  field_split(field);
   return true;
 }
 

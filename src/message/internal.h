@@ -42,11 +42,21 @@ int copy_with_nuls(int fd, uint64_t start, uint64_t end, message_sink *, void *c
 /* The bytes as they are in the file. */
 int copy_raw(int fd, uint64_t start, uint64_t end, message_sink *, void *context);
 
+/* ---- lines.c ---- */
+struct line_ends {
+  size_t all, crlf; /* LFs; of them, those behind a CR */
+};
+struct line_ends count_line_ends(char const *data, size_t size, char before);
+
 /* ---- section.c ---- */
 /* The part after this one in the message's order, down and up through the tree; null at its end. */
 struct message_part const *part_after(struct message_part const *);
 
 /* ---- header.c ---- */
+/* message_next_field in two steps, for those who pass over most: where it stands, and what it is.
+ */
+bool next_field(char const *header, size_t size, size_t *at, struct message_field *);
+void field_split(struct message_field *);
 /* Removes folding and outer blanks; a NUL-ended copy in the arena. */
 char *field_unfold(char const *value, size_t size, struct arena *);
 
@@ -188,7 +198,8 @@ struct wanted {
   size_t first, second; /* where its rarest bytes are */
 };
 void wanted_init(struct wanted *, char const *text, size_t size);
-/* What is empty is in everything. */
+/* The first place where it is; null: none.  What is empty is in everything. */
+char const *wanted_at(struct wanted const *, char const *data, size_t size);
 bool wanted_in(struct wanted const *, char const *data, size_t size);
 
 /* ---- fold.c: i;unicode-casemap (RFC 5051), as far as utf8proc goes ---- */
@@ -199,12 +210,15 @@ void casemap_fold(stralloc *out, char const *utf8, size_t size);
 /* Makes one blank of each run of blanks in bytes from `start` on: where a header's line was folded
  * is no matter to who searches. */
 void collapse_blanks(stralloc *, size_t start);
+/* Appends the lines of a field without their ends, folded, outer blanks removed, blanks collapsed.
+ * False, and nothing is appended, if it is not all ASCII. */
+bool fold_lines(stralloc *, char const *lines, size_t size);
 
-enum { NEEDLE_TRIGRAMS_MAX = 32 }; /* more exclude nothing more */
+enum { NEEDLE_GRAMS_MAX = 32 }; /* more exclude nothing more */
 struct needle_form {
   struct wanted folded;
-  unsigned int ntrigrams;
-  uint16_t trigrams[NEEDLE_TRIGRAMS_MAX]; /* hashed */
+  unsigned int ntrigrams, npairs;
+  uint16_t trigrams[NEEDLE_GRAMS_MAX], pairs[NEEDLE_GRAMS_MAX]; /* signature.c's numbers */
 };
 struct message_needle {
   struct needle_form body, header; /* header: with its blanks collapsed */
@@ -212,8 +226,9 @@ struct message_needle {
 
 /* ---- signature.c ---- */
 enum { TRIGRAM = 3 };
-void trigrams_add(uint64_t seen[TRIGRAM_WORDS], char const *folded, size_t size);
-/* Hashes those of a needle, up to max; returns how many. */
-unsigned int trigrams_of(char const *folded, size_t size, uint16_t *hashes, unsigned int max);
+/* Those of text that is in one piece.  Text that goes on is given again from its last two bytes. */
+void grams_add(struct gram_set *, char const *folded, size_t size);
+/* Sets those of a needle whose text is there. */
+void needle_grams(struct needle_form *);
 
 #endif

@@ -13,14 +13,14 @@
  *   envelope.c       the ENVELOPE response (RFC 3501 section 7.4.2)
  *   bodystructure.c  the BODY and BODYSTRUCTURE responses
  *   section.c        what BODY[section] names, as ranges of the file
- *   crlf.c           line ends: sizes and copying as CRLF
+ *   crlf.c           line ends: sizes and copying as CRLF; lines.c: counting them
  *   decode.c         bodies without their transfer encoding (RFC 3516)
  *   encode.c         messages with binary bodies, made fit to be kept (RFC 3516)
  *   preview.c        the first words of a message (RFC 8970); excerpt.c: which of its lines,
  *                    html.c and entity.c: the text of HTML
  *   fold.c           comparison without case (RFC 5051)
  *   text.c           searching in what a reader of the message would see
- *   signature.c      what is certainly not found there
+ *   signature.c      what is certainly not found there, or certainly is
  *   subject.c        base subjects, collate.c: what else SORT compares (RFC 5256, 5957)
  *   reference.c      message IDs
  *   string.c         IMAP strings (RFC 3501 section 9); find.c: bytes within bytes
@@ -270,27 +270,41 @@ struct message_bytes {
   size_t size;
   int fd;
 };
-struct message_trigrams; /* below */
+struct message_grams; /* below */
 /* Whether the decoded text parts hold it; with_header: the headers, of all parts, too (TEXT as
  * opposed to BODY).  Bounded memory.  Header fields match as `Name: decoded value`, one at a time.
- * 1, 0, or -1 on a read error.  With trigrams (or null), those of all text and all headers are
- * added: nothing is passed over. */
+ * 1, 0, or -1 on a read error.  With grams (or null), those of all text and all headers are added:
+ * nothing is passed over. */
 int message_text_matches(struct message_bytes const *, struct message_part const *root,
-                         bool with_header, struct message_needle const *,
-                         struct message_trigrams *);
+                         bool with_header, struct message_needle const *, struct message_grams *);
 
 /* ---- signature.c ---- */
 
-enum { TRIGRAM_WORDS = 1 << 16 >> 6 }; /* a bit for each hash of a trigram */
-/* The strings of three bytes that there are in a message's text; begins as zeros. */
-struct message_trigrams {
-  uint64_t body[TRIGRAM_WORDS], header[TRIGRAM_WORDS];
+enum {
+  LETTERS = 27,                                    /* of ASCII, and all other bytes as one */
+  PAIRS_ROOM = (LETTERS * LETTERS + 63) / 64 * 64, /* whole words of bits come of them */
 };
-/* At most 16 KiB + 8, mostly an eighth of the text. */
-void message_put_signature(stralloc *out, struct message_trigrams const *);
-/* True: message_text_matches would say 0.  A signature that makes no sense excludes nothing. */
-bool message_signature_excludes(struct message_needle const *, bool with_header,
-                                char const *signature, size_t size);
+/* The strings of three bytes, as hashes, and of two letters that there are in some text. */
+struct gram_set {
+  uint32_t n;
+  uint16_t hashes[(1 << 16) + 1]; /* as they were found; one more is written to, not counted */
+  uint8_t seen[1 << 16];          /* `round`: it is among them */
+  uint8_t round;
+  uint8_t pairs[PAIRS_ROOM];
+};
+/* Those in a message's text. */
+struct message_grams {
+  struct gram_set body, header;
+};
+/* For the first time they are zeros before. */
+void message_grams_clear(struct message_grams *);
+/* At most 16 KiB + 200, mostly a seventh of the mail. */
+void message_put_signature(stralloc *out, struct message_grams const *);
+/* What message_text_matches would say, and maybe has to. */
+enum message_hint { MESSAGE_LACKS, MESSAGE_MAY_HOLD, MESSAGE_HOLDS };
+/* A signature that makes no sense excludes nothing. */
+enum message_hint message_signature_hint(struct message_needle const *, bool with_header,
+                                         char const *signature, size_t size);
 
 /* ---- version.c ---- */
 

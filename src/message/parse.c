@@ -140,7 +140,9 @@ static void take_fields(struct message_part *p, char const *header, size_t size,
   };
   enum { PREFIX_SIZE = sizeof prefix - 1 };
   struct message_field f;
-  for (size_t at = 0; message_next_field(header, size, &at, &f);) {
+  for (size_t at = 0; next_field(header, size, &at, &f);) {
+    if ((*f.field | 32) != 'c') continue;
+    field_split(&f);
     if (f.name_size <= PREFIX_SIZE || strncasecmp(f.name, prefix, PREFIX_SIZE) != 0) continue;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
       if (same_name(f.name + PREFIX_SIZE, f.name_size - PREFIX_SIZE, fields[i].name))
@@ -392,9 +394,40 @@ static void take_stretch(struct message_parser *p, char const *data, size_t size
   p->at.raw += size;
 }
 
+static void take_line_ends(struct message_parser *p, char const *data, size_t size) {
+  struct line_ends ends = count_line_ends(data, size, p->last);
+  p->at.raw += size;
+  p->at.lf += ends.all;
+  p->at.bare_lf += ends.all - ends.crlf;
+  p->last = data[size - 1];
+}
+
+/* From the beginning of a line, whole lines of a body that are no delimiters; returns their size.
+ */
+static size_t cross_lines(struct message_parser *p, char const *data, size_t size) {
+  static struct wanted const delimiter = {"\n--", 3, 0, 1};
+  if (*data == '-') return 0;
+  char const *last = wanted_at(&delimiter, data, size);
+  if (last) size = (size_t)(last + 1 - data);
+  while (size && data[size - 1] != '\n') size--;
+  if (!size) return 0;
+  bool crlf = (size > 1 ? data[size - 2] : p->last) == '\r';
+  take_line_ends(p, data, size);
+  begin_line(p, crlf ? 2 : 1);
+  return size;
+}
+
 void message_parser_feed(struct message_parser *p, void const *data, size_t size) {
   char const *at = data, *end = at + size;
   while (at < end && p->state != DONE) {
+    if (p->state == IN_BODY && !p->open_boundaries) {
+      take_line_ends(p, at, (size_t)(end - at)); /* nothing can end it */
+      return;
+    }
+    if (p->state == IN_BODY && p->at.raw == p->line.raw) {
+      at += cross_lines(p, at, (size_t)(end - at));
+      if (at == end) return;
+    }
     char const *lf = memchr(at, '\n', (size_t)(end - at));
     if (!lf) {
       take_stretch(p, at, (size_t)(end - at));

@@ -9,8 +9,8 @@ struct search {
   bool with_header;
   bool wanted; /* whether the needle counts in this text */
   bool found;
-  struct message_trigrams *trigrams; /* null: not wanted, and what is found first is enough */
-  uint64_t *seen;                    /* those of the text that is searched; null: likewise */
+  struct message_grams *grams; /* null: not wanted, and what is found first is enough */
+  struct gram_set *seen;       /* those of the text that is searched; null: likewise */
   struct message_needle const *needle;
   struct needle_form const *form; /* of it, that counts in this text */
   stralloc folded; /* the end of what was searched, and what is to be searched next */
@@ -28,10 +28,14 @@ static size_t overlap(struct search const *s) {
   return size - 1;
 }
 
+static void look_for(struct search *s) {
+  if (s->wanted && !s->found) s->found = wanted_in(&s->form->folded, s->folded.s, s->folded.len);
+}
+
 /* What has been folded.  True: no more is needed. */
 static bool search_folded(struct search *s) {
-  if (s->seen) trigrams_add(s->seen, s->folded.s, s->folded.len);
-  if (s->wanted && !s->found) s->found = wanted_in(&s->form->folded, s->folded.s, s->folded.len);
+  if (s->seen) grams_add(s->seen, s->folded.s, s->folded.len);
+  look_for(s);
   size_t keep = overlap(s);
   if (s->folded.len > keep) {
     memmove(s->folded.s, s->folded.s + s->folded.len - keep, keep);
@@ -47,38 +51,28 @@ static bool search_more(struct search *s, char const *utf8, size_t size) {
   return search_folded(s);
 }
 
-/* Header text is bounded, so it is decoded as a whole. */
-static bool search_value(struct search *s, char const *value, size_t size) {
-  struct arena arena = {0};
-  char const *unfolded = field_unfold(value, size, &arena);
-  s->utf8.len = 0;
-  message_decode_words(&s->utf8, unfolded, strlen(unfolded));
-  arena_release(&arena);
-  begin_text(s);
-  if (!s->utf8.len) return false;
-  casemap_fold(&s->folded, s->utf8.s, s->utf8.len);
-  collapse_blanks(&s->folded, 0);
-  return search_folded(s);
-}
-
 static void end_search(struct search *s) {
   stralloc_free(&s->folded);
   stralloc_free(&s->utf8);
   stralloc_free(&s->decoded);
 }
 
+static bool has_encoded_word(char const *value, size_t size) {
+  static struct wanted const encoded_word = {"=?", 2, 0, 1};
+  return wanted_in(&encoded_word, value, size);
+}
+
 /* Most values are short, on one line, in ASCII, and without encoded words: nothing is to be
  * decoded, and nothing need be allocated.  False: this is none such. */
 static bool matches_plainly(struct message_needle const *needle, char const *value, size_t size,
                             bool *matches) {
-  static struct wanted const encoded_word = {"=?", 2, 0, 1};
   char folded[512];
   size_t n = 0;
   unsigned char high = 0;
   while (size && is_blank(*value)) value++, size--;
   while (size && is_blank(value[size - 1])) size--;
   if (size > sizeof folded || memchr(value, '\n', size) || memchr(value, '\r', size) ||
-      wanted_in(&encoded_word, value, size))
+      has_encoded_word(value, size))
     return false;
   for (size_t i = 0; i < size; i++) {
     unsigned char c = (unsigned char)value[i];
@@ -94,6 +88,7 @@ static bool matches_plainly(struct message_needle const *needle, char const *val
 }
 
 void message_put_folded(stralloc *out, char const *value, size_t size) {
+  if (!has_encoded_word(value, size) && fold_lines(out, value, size)) return;
   struct arena arena = {0};
   stralloc utf8 = STRALLOC_ZERO;
   char const *unfolded = field_unfold(value, size, &arena);
@@ -113,19 +108,30 @@ bool message_value_matches(struct message_needle const *needle, char const *valu
   bool matches;
   if (!needle->header.folded.size) return true;
   if (matches_plainly(needle, value, size, &matches)) return matches;
-  struct search s = {.needle = needle, .form = &needle->header, .wanted = true};
-  search_value(&s, value, size);
-  end_search(&s);
-  return s.found;
+  stralloc folded = STRALLOC_ZERO;
+  message_put_folded(&folded, value, size);
+  matches = message_folded_matches(needle, folded.s, folded.len);
+  stralloc_free(&folded);
+  return matches;
 }
+
+/* What stands between fields: it is in no needle. */
+#define BETWEEN ((char)0xff)
 
 /* Each field on its own, name included, so that `Subject: word` is found.  True: no more is needed.
  */
 static bool search_fields(struct search *s, char const *header, size_t size) {
   struct message_field f;
-  for (size_t at = 0; message_next_field(header, size, &at, &f);)
-    if (search_value(s, f.field, f.field_size)) return true;
-  return false;
+  begin_text(s);
+  sa_room(&s->folded, size); /* mostly enough */
+  for (size_t at = 0; next_field(header, size, &at, &f);) {
+    size_t start = s->folded.len;
+    message_put_folded(&s->folded, f.field, f.field_size);
+    if (s->seen) grams_add(s->seen, s->folded.s + start, s->folded.len - start);
+    sa_putc(&s->folded, BETWEEN);
+  }
+  look_for(s);
+  return s->found && !s->seen;
 }
 
 /* Bytes of the message: where they are in memory, else read into buf.  Fewer only at its end; -1 on
@@ -134,7 +140,7 @@ static ssize_t get_bytes(struct search const *s, char *buf, size_t size, uint64_
                          char const **data) {
   *data = buf;
   if (!s->bytes->data) return file_read_at(s->bytes->fd, buf, size, at);
-  if (at >= s->bytes->size) return 0;
+  if (at > s->bytes->size) at = s->bytes->size;
   *data = s->bytes->data + at;
   return (ssize_t)(size < s->bytes->size - at ? size : s->bytes->size - at);
 }
@@ -168,24 +174,30 @@ static int search_body(struct search *s, uint64_t start, uint64_t end, struct tr
   return 0;
 }
 
+/* Those of a header, without NULs: where they are, or a copy.  Null on a read error. */
+static char const *get_header(struct search const *s, uint64_t start, size_t *size,
+                              struct arena *arena) {
+  char *copy = s->bytes->data ? 0 : arena_alloc(arena, *size);
+  char const *data;
+  ssize_t n = get_bytes(s, copy, *size, start, &data);
+  if (n < 0) return 0;
+  *size = (size_t)n;
+  if (!memchr(data, 0, *size)) return data;
+  if (!copy) copy = arena_copy(arena, data, *size);
+  replace_nuls(copy, *size);
+  return copy;
+}
+
 /* What goes beyond MESSAGE_MAX_HEADER counts as text. */
 static int search_header(struct search *s, struct message_part const *p) {
-  size_t size = p->body_start - p->header_start < MESSAGE_MAX_HEADER
-                    ? (size_t)(p->body_start - p->header_start)
-                    : MESSAGE_MAX_HEADER;
+  uint64_t size = p->body_start - p->header_start;
+  size_t fields = size < MESSAGE_MAX_HEADER ? (size_t)size : MESSAGE_MAX_HEADER, got = fields;
   struct arena arena = {0};
-  char *header = arena_alloc(&arena, size + 1);
-  char const *data;
-  ssize_t n = get_bytes(s, header, size, p->header_start, &data);
-  int found = n < 0 ? -1 : 0;
-  if (n > 0) {
-    if (data != header) memcpy(header, data, (size_t)n);
-    replace_nuls(header, (size_t)n);
-    found = search_fields(s, header, (size_t)n);
-  }
+  char const *header = get_header(s, p->header_start, &got, &arena);
+  int found = header ? search_fields(s, header, got) : -1;
   arena_release(&arena);
-  if (found || p->header_start + size == p->body_start) return found;
-  return search_body(s, p->header_start + size, p->body_start, (struct transfer){0},
+  if (found || fields == size) return found;
+  return search_body(s, p->header_start + fields, p->body_start, (struct transfer){0},
                      (struct charset){.kind = CHARSET_LENIENT});
 }
 
@@ -205,22 +217,21 @@ static int search_leaf(struct search *s, struct message_part const *p) {
 static int search_part(struct search *s, struct message_part const *p) {
   s->wanted = s->with_header;
   s->form = &s->needle->header;
-  s->seen = s->trigrams ? s->trigrams->header : 0;
+  s->seen = s->grams ? &s->grams->header : 0;
   int ended = s->wanted || s->seen ? search_header(s, p) : 0;
   if (ended || p->is_multipart || p->is_message || !is_text(p)) return ended;
   s->wanted = true;
   s->form = &s->needle->body;
-  s->seen = s->trigrams ? s->trigrams->body : 0;
+  s->seen = s->grams ? &s->grams->body : 0;
   return search_leaf(s, p);
 }
 
 int message_text_matches(struct message_bytes const *bytes, struct message_part const *root,
                          bool with_header, struct message_needle const *needle,
-                         struct message_trigrams *trigrams) {
-  struct search s = {
-      .bytes = bytes, .with_header = with_header, .needle = needle, .trigrams = trigrams};
+                         struct message_grams *grams) {
+  struct search s = {.bytes = bytes, .with_header = with_header, .needle = needle, .grams = grams};
   int ended = 0;
-  if (!needle->body.folded.size && !trigrams) return 1;
+  if (!needle->body.folded.size && !grams) return 1;
   for (struct message_part const *p = root; p && !ended; p = part_after(p))
     ended = search_part(&s, p);
   end_search(&s);

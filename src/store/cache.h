@@ -27,7 +27,7 @@ enum cache_column {
   CACHE_CC,
   CACHE_BCC,
   CACHE_LATE,                   /* the first of the late columns */
-  CACHE_SIGNATURE = CACHE_LATE, /* what strings of three bytes its text may hold: signature.c */
+  CACHE_SIGNATURE = CACHE_LATE, /* what short strings its text may hold: signature.c */
   CACHE_PREVIEW,                /* the first words, UTF-8: preview.c */
   CACHE_COLUMNS,
 };

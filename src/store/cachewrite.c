@@ -15,6 +15,7 @@ enum {
   LOCK_WAIT_MS = 1000,        /* somebody rewrites it: what we have found out is not worth more */
   ENTRIES_SENSIBLE = 1 << 16, /* beyond the folder's; it is not sorted in memory when it has more */
   SPARE_ENTRIES = 1024,       /* below, rewriting saves nothing */
+  LATE_RUN = 40,              /* entries written at once: four KiB */
 };
 
 #define NEW_FILE "cache.new"
@@ -246,36 +247,60 @@ static bool append_entries(struct folder const *f, struct cache const *c, struct
 
 /* ---- late columns ---- */
 
-/* Into the entry as it stands: four bytes, which a reader sees before or after, and believes only
- * if the record there is the message's. */
-static bool write_late_column(struct folder *f, struct cache *c, int fd,
-                              struct cache_new const *new, enum cache_column column,
-                              uint32_t *wasted) {
+/* Entries that stand one behind the other, with late columns that were not known. */
+struct late_run {
+  int fd;
+  uint32_t n, wasted; /* values that are not needed after all */
+  struct cache_entry entries[LATE_RUN];
+};
+
+/* Over the entries as they stand: of what a reader sees before or after only the offsets of late
+ * columns differ, and these it believes only if the record there is the message's. */
+static bool write_run(struct late_run *r) {
+  uint32_t first = r->entries[0].place, n = r->n;
+  for (uint32_t i = 0; i < n; i++) r->entries[i].place = 0;
+  r->n = 0;
+  return !n || !file_write_at(r->fd, r->entries, n * sizeof *r->entries, cache_entry_offset(first));
+}
+
+static bool add_to_run(struct late_run *r, struct cache_entry const *e) {
+  bool goes_on = r->n < LATE_RUN && r->n && e->place == r->entries[0].place + r->n;
+  if (!goes_on && !write_run(r)) return false;
+  r->entries[r->n++] = *e;
+  return true;
+}
+
+static bool add_late_columns(struct folder *f, struct cache *c, struct cache_new const *new,
+                             struct late_run *r) {
   struct cache_value v;
-  uint32_t at = new->entry.at[column], seq = seq_of(f, new->entry.uid);
-  if (at == CACHE_AT_UNKNOWN) return true;
-  struct cache_entry const *e = seq ? cache_find(f, c, seq) : 0;
-  bool known = e && cache_get_record(f, c, seq, e, column, &v) != CACHE_UNKNOWN;
-  *wasted += !e || e->at[column] != CACHE_AT_UNKNOWN;
-  return !e || known ||
-         !file_write_at(fd, &at, sizeof at,
-                        cache_entry_offset(e->place) + offsetof(struct cache_entry, at) +
-                            column * sizeof at);
+  uint32_t seq = seq_of(f, new->entry.uid);
+  struct cache_entry const *found = seq ? cache_find(f, c, seq) : 0;
+  struct cache_entry e;
+  bool changed = false;
+  if (found) e = *found;
+  for (unsigned int k = CACHE_LATE; k < CACHE_COLUMNS; k++) {
+    if (new->entry.at[k] == CACHE_AT_UNKNOWN) continue;
+    r->wasted += !found || e.at[k] != CACHE_AT_UNKNOWN;
+    if (!found || cache_get_record(f, c, seq, &e, (enum cache_column)k, &v) != CACHE_UNKNOWN)
+      continue;
+    e.at[k] = new->entry.at[k];
+    changed = true;
+  }
+  return !changed || add_to_run(r, &e);
 }
 
 static bool write_late_columns(struct folder *f, struct cache *c) {
   struct cache_pending const *p = &c->pending;
-  uint32_t wasted = 0, dropped;
+  struct late_run r = {.fd = open_for_writing(f, CACHE_COLUMNS)};
   bool good = true;
-  int fd = open_for_writing(f, CACHE_COLUMNS);
-  if (fd < 0) return false;
+  if (r.fd < 0) return false;
   for (uint32_t i = 0; i < p->n && good; i++)
-    for (unsigned int k = CACHE_LATE; p->entries[i].late && k < CACHE_COLUMNS && good; k++)
-      good = write_late_column(f, c, fd, &p->entries[i], (enum cache_column)k, &wasted);
-  dropped = c->header.dropped + wasted;
-  if (good && wasted)
-    good = !file_write_at(fd, &dropped, sizeof dropped, offsetof(struct cache_header, dropped));
-  close(fd);
+    if (p->entries[i].late) good = add_late_columns(f, c, &p->entries[i], &r);
+  good = good && write_run(&r);
+  uint32_t dropped = c->header.dropped + r.wasted;
+  if (good && r.wasted)
+    good = !file_write_at(r.fd, &dropped, sizeof dropped, offsetof(struct cache_header, dropped));
+  close(r.fd);
   c->stale = true;
   return good;
 }

@@ -449,6 +449,10 @@ enum store_error folder_entry(struct folder *, struct message const *, struct en
 /* Its name as it must be now, and the directory. */
 enum store_error folder_name(struct folder *, struct message const *,
                              char name[MAILDIR_NAME_MAX + 1], int *dirfd);
+/* The same where the entry is there. */
+enum store_error folder_entry_name(struct folder const *, struct message const *,
+                                   struct entry const *, char name[MAILDIR_NAME_MAX + 1],
+                                   int *dirfd);
 
 /* bases.c: the messages of a view by the base names of their files */
 struct bases {

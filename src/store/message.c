@@ -22,14 +22,16 @@ static enum store_error disown(struct folder *f, uint32_t uid) {
 }
 
 /* 1: opened; 0: no such name now; -1: failure in *e. */
-static int try_open(struct folder *f, struct message const *m, int *fd, enum store_error *e) {
+static int try_open(struct folder *f, struct message const *m, int *fd, uint64_t *size,
+                    enum store_error *e) {
   char name[MAILDIR_NAME_MAX + 1];
   struct entry entry;
   struct stat st;
   int dirfd;
-  *e = folder_name(f, m, name, &dirfd);
-  if (!*e) *e = folder_entry(f, m, &entry);
+  *e = folder_entry(f, m, &entry);
+  if (!*e) *e = folder_entry_name(f, m, &entry, name, &dirfd);
   if (*e) return -1;
+  *size = entry.size;
   /* O_NONBLOCK: should it have become a FIFO. */
   *fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (*fd < 0 && (errno == ENOENT || errno == ELOOP)) return 0;
@@ -45,22 +47,38 @@ static int try_open(struct folder *f, struct message const *m, int *fd, enum sto
   return -1;
 }
 
-static int open_any(struct folder *f, struct message const *m, int *fd, enum store_error *e) {
-  if (!(m->bits & BIT_GONE)) return try_open(f, m, fd, e);
-  *e = sessions_open_aside(f, m, fd);
+static enum store_error open_aside(struct folder *f, struct message const *m, int *fd,
+                                   uint64_t *size) {
+  struct stat st;
+  enum store_error e = sessions_open_aside(f, m, fd);
+  if (e) return e;
+  if (fstat(*fd, &st) < 0) {
+    e = folder_failure(f, "look at a message in", AREA "/expunged");
+    close(*fd);
+    *fd = -1;
+  } else {
+    *size = (uint64_t)st.st_size;
+  }
+  return e;
+}
+
+static int open_any(struct folder *f, struct message const *m, int *fd, uint64_t *size,
+                    enum store_error *e) {
+  if (!(m->bits & BIT_GONE)) return try_open(f, m, fd, size, e);
+  *e = open_aside(f, m, fd, size);
   return *e ? -1 : 1;
 }
 
 enum { TRIES = 3 }; /* a stranger would have to rename it that often while we look */
 
-enum store_error folder_message(struct folder *f, uint32_t seq, int *fd) {
+enum store_error folder_message_sized(struct folder *f, uint32_t seq, int *fd, uint64_t *size) {
   enum store_error e = STORE_OK;
   uint32_t uid = view_at(&f->view, seq - 1)->uid;
   for (int i = 0; i < TRIES; i++) {
     /* The index is good throughout: only folder_sync drops messages. */
     struct message const *m = view_at(&f->view, seq - 1);
     *fd = -1;
-    int r = open_any(f, m, fd, &e);
+    int r = open_any(f, m, fd, size, &e);
     if (r > 0 && m->uid == uid) return STORE_OK;
     if (r > 0) close(*fd);
     *fd = -1;
@@ -71,4 +89,9 @@ enum store_error folder_message(struct folder *f, uint32_t seq, int *fd) {
     if ((e = folder_refresh(f, false))) return e;
   }
   return STORE_EXPUNGED;
+}
+
+enum store_error folder_message(struct folder *f, uint32_t seq, int *fd) {
+  uint64_t size;
+  return folder_message_sized(f, seq, fd, &size);
 }

@@ -29,17 +29,22 @@ enum store_error folder_entry(struct folder *f, struct message const *m, struct 
   return STORE_OK;
 }
 
-enum store_error folder_name(struct folder *f, struct message const *m,
-                             char name[MAILDIR_NAME_MAX + 1], int *dirfd) {
-  struct entry e;
+enum store_error folder_entry_name(struct folder const *f, struct message const *m,
+                                   struct entry const *e, char name[MAILDIR_NAME_MAX + 1],
+                                   int *dirfd) {
   struct maildir_name n;
-  enum store_error error = folder_entry(f, m, &e);
-  if (error) return error;
-  maildir_name_split(e.name, &n);
+  maildir_name_split(e->name, &n);
   *dirfd = m->bits & BIT_NEW ? f->new : f->cur;
   if (m->bits & BIT_EXACT || !(m->bits & BIT_INFO))
-    memcpy(name, e.name, strlen(e.name) + 1);
+    memcpy(name, e->name, strlen(e->name) + 1);
   else if (!maildir_name_join(name, MAILDIR_NAME_MAX + 1, &n, m->bits & FLAG_STANDARD))
     return STORE_CANNOT; /* never: a rename to a name too long is not journalled */
   return STORE_OK;
+}
+
+enum store_error folder_name(struct folder *f, struct message const *m,
+                             char name[MAILDIR_NAME_MAX + 1], int *dirfd) {
+  struct entry e;
+  enum store_error error = folder_entry(f, m, &e);
+  return error ? error : folder_entry_name(f, m, &e, name, dirfd);
 }

@@ -172,6 +172,8 @@ int folder_keyword_find(struct folder const *, char const *name);
 /* Opens the message's file for reading; that of an expunged one where it has been set aside, else
  * STORE_EXPUNGED. */
 enum store_error folder_message(struct folder *, uint32_t seq, int *fd);
+/* And how large it is. */
+enum store_error folder_message_sized(struct folder *, uint32_t seq, int *fd, uint64_t *size);
 
 /* ---- facts.c ---- */
 enum fact {

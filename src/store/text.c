@@ -15,8 +15,8 @@ struct cache_text {
   struct message_bytes bytes;
   struct message_part *root;
   struct arena arena;
-  struct message_trigrams trigrams;
-  char whole[WHOLE_MAX + 1];
+  struct message_grams grams;
+  char whole[WHOLE_MAX];
 };
 
 static void unload(struct cache_text *t) {
@@ -34,10 +34,8 @@ void cache_drop_text(struct cache *c) {
 
 static struct cache_text *text_of(struct cache *c) {
   if (c->text) return c->text;
-  if (!(c->text = malloc(sizeof *c->text))) log_die_memory();
-  c->text->uid = 0;
-  c->text->bytes = (struct message_bytes){.fd = -1};
-  c->text->arena = (struct arena){0};
+  if (!(c->text = calloc(1, sizeof *c->text))) log_die_memory();
+  c->text->bytes.fd = -1;
   return c->text;
 }
 
@@ -48,11 +46,11 @@ static struct message_part *parse_whole(struct cache_text *t) {
 }
 
 /* Reads and parses it; -1 on a read error. */
-static int read_text(struct cache_text *t, int fd) {
-  ssize_t n = file_read_at(fd, t->whole, sizeof t->whole, 0);
+static int read_text(struct cache_text *t, int fd, uint64_t size) {
   t->bytes = (struct message_bytes){.fd = fd};
+  if (size > WHOLE_MAX) return message_parse_file(fd, &t->arena, &t->root);
+  ssize_t n = file_read_at(fd, t->whole, (size_t)size, 0);
   if (n < 0) return -1;
-  if (n > WHOLE_MAX) return message_parse_file(fd, &t->arena, &t->root);
   close(fd);
   t->bytes = (struct message_bytes){.data = t->whole, .size = (size_t)n, .fd = -1};
   t->root = parse_whole(t);
@@ -61,11 +59,12 @@ static int read_text(struct cache_text *t, int fd) {
 
 static enum store_error load(struct folder *f, uint32_t seq, struct cache_text *t) {
   int fd;
+  uint64_t size;
   if (t->uid == folder_uid(f, seq)) return STORE_OK;
   unload(t);
-  enum store_error e = folder_message(f, seq, &fd);
+  enum store_error e = folder_message_sized(f, seq, &fd, &size);
   if (e) return e;
-  if (read_text(t, fd) < 0) {
+  if (read_text(t, fd, size) < 0) {
     e = folder_failure(f, "read a message in", 0);
     unload(t);
     return e;
@@ -79,7 +78,7 @@ static void keep_signature(struct folder *f, uint32_t seq, struct cache_text *t)
   struct cache_numbers numbers = {0};
   stralloc signature = STRALLOC_ZERO;
   if (!cache_numbers(f, seq, &numbers)) facts_keep(f, seq, t->root, &t->arena, &numbers, values);
-  message_put_signature(&signature, &t->trigrams);
+  message_put_signature(&signature, &t->grams);
   cache_add(f, seq, CACHE_SIGNATURE, &(struct cache_value){signature.s, signature.len});
   stralloc_free(&signature);
 }
@@ -90,15 +89,18 @@ enum store_error folder_text_holds(struct folder *f, uint32_t seq, struct messag
   struct cache *c = cache_of(f);
   enum cache_answer answer = cache_get(f, seq, CACHE_SIGNATURE, &v);
   *holds = false;
-  if (answer == CACHE_KNOWN && message_signature_excludes(n, with_header, v.data, v.size))
-    return STORE_OK;
+  if (answer == CACHE_KNOWN) {
+    enum message_hint hint = message_signature_hint(n, with_header, v.data, v.size);
+    *holds = hint == MESSAGE_HOLDS;
+    if (hint != MESSAGE_MAY_HOLD) return STORE_OK;
+  }
   struct cache_text *t = text_of(c);
   enum store_error e = load(f, seq, t);
   if (e) return e;
   bool learn = answer == CACHE_UNKNOWN && cache_writable(f);
   unsigned long silences = message_charset_silences();
-  if (learn) memset(&t->trigrams, 0, sizeof t->trigrams);
-  int matches = message_text_matches(&t->bytes, t->root, with_header, n, learn ? &t->trigrams : 0);
+  if (learn) message_grams_clear(&t->grams);
+  int matches = message_text_matches(&t->bytes, t->root, with_header, n, learn ? &t->grams : 0);
   if (matches < 0) return folder_failure(f, "read a message in", 0);
   /* Unless it would be decoded otherwise once charsetd is there. */
   if (learn && silences == message_charset_silences()) keep_signature(f, seq, t);

@@ -18,7 +18,7 @@ static void check(char const *wanted, size_t wanted_size, char const *data, size
 static void check_signature(char const *data, size_t size) {
   struct arena arena = {0};
   struct message_needle const *needle = message_needle_new("needle", 6, &arena);
-  for (int i = 0; i < 2; i++) message_signature_excludes(needle, i, data, size);
+  for (int i = 0; i < 2; i++) message_signature_hint(needle, i, data, size);
   arena_release(&arena);
 }
 

@@ -72,48 +72,82 @@ static void test_folding(void) {
   ok(right, "in pieces as at once");
 }
 
-static bool excludes(struct message_trigrams const *t, char const *needle, size_t size,
-                     bool header) {
+static enum message_hint hint(struct message_grams const *g, char const *needle, size_t size,
+                              bool header) {
   stralloc signature = STRALLOC_ZERO;
-  message_put_signature(&signature, t);
+  message_put_signature(&signature, g);
   struct message_needle *n = message_needle_new(needle, size, &test_arena);
-  bool result = message_signature_excludes(n, header, signature.s, signature.len);
+  enum message_hint result = message_signature_hint(n, header, signature.s, signature.len);
   stralloc_free(&signature);
   return result;
 }
 
+static bool excludes(struct message_grams const *g, char const *needle, size_t size, bool header) {
+  return hint(g, needle, size, header) == MESSAGE_LACKS;
+}
+
 static void test_signatures(void) {
-  static struct message_trigrams t;
+  static struct message_grams g;
   static char text[70000];
   unsigned int wrong = 0, excluded = 0, tries = 0;
   for (size_t size = 1; size < sizeof text; size = size * 3 + 1) {
-    memset(&t, 0, sizeof t);
+    message_grams_clear(&g);
     fill(text, size, "ABCDEFGHIJKLMNOPQRSTUVWXYZ 0123456789.,-");
-    trigrams_add(t.body, text, size);
+    grams_add(&g.body, text, size);
     for (size_t n = 1; n < 60 && n <= size; n++) {
       size_t at = pick((unsigned int)(size - n + 1));
-      wrong += excludes(&t, text + at, n, false) + excludes(&t, text + at, n, true);
+      wrong += excludes(&g, text + at, n, false) + excludes(&g, text + at, n, true);
       tries += n > 4;
       excluded +=
           n > 4 &&
-          excludes(&t,
+          excludes(&g,
                    "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopq" + n % 8,
                    n, true);
     }
   }
   ok(!wrong, "what is there is never excluded");
   ok(tries && excluded > tries / 2, "most of what is not there is");
-  memset(&t, 0, sizeof t);
-  trigrams_add(t.header, "SUBJECT: X", 10);
-  ok(excludes(&t, "subject", 7, false) && !excludes(&t, "subject", 7, true),
+  message_grams_clear(&g);
+  grams_add(&g.header, "SUBJECT: X", 10);
+  ok(excludes(&g, "subject", 7, false) && !excludes(&g, "subject", 7, true),
      "headers count where they are asked for");
-  ok(!excludes(&t, "xy", 2, false), "less than three bytes: nothing is known");
   struct message_needle *n = message_needle_new("abc", 3, &test_arena);
   static char const *const nonsense[] = {"", "1234567", "\1\0\0\0\0\0\0", "\0\0\0\0\xff\xff\xff"};
   bool any = false;
   for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++)
-    any |= message_signature_excludes(n, true, nonsense[i], i ? i == 1 ? 7 : 8 : 0);
+    any |= message_signature_hint(n, true, nonsense[i], i ? i == 1 ? 7 : 8 : 0) != MESSAGE_MAY_HOLD;
   ok(!any, "a signature that makes no sense");
+}
+
+/* Every needle of one or two bytes, in texts of all sizes at which something ends. */
+static void test_few_letters(void) {
+  static char const alphabet[] = "ACMYZ@[ 1\n\xc3\x89", wanted[] = "ACMXZ@[1";
+  static struct message_grams g;
+  char text[200];
+  unsigned int wrong = 0, unknown = 0;
+  for (size_t size = 0; size < sizeof text; size++) {
+    message_grams_clear(&g);
+    fill(text, size, alphabet);
+    grams_add(&g.body, text, size);
+    for (size_t i = 0; i < 2 * 64; i++) {
+      char const needle[2] = {wanted[i % 8], wanted[i / 8 % 8]};
+      size_t n = 1 + i / 64 % 2;
+      bool there = memmem(text, size, needle, n), letters = needle[0] >= 'A' && needle[0] <= 'Z' &&
+                                                            needle[n - 1] >= 'A' &&
+                                                            needle[n - 1] <= 'Z';
+      enum message_hint h = hint(&g, needle, n, i & 1);
+      wrong += h == MESSAGE_HOLDS ? !there : h == MESSAGE_LACKS && there;
+      unknown += letters && h == MESSAGE_MAY_HOLD;
+    }
+  }
+  ok(!wrong, "one or two bytes: neither excluded nor promised wrongly");
+  ok(!unknown, "of letters nothing is left open");
+  message_grams_clear(&g);
+  grams_add(&g.header, "X", 1);
+  grams_add(&g.header, "YZ", 2);
+  ok(hint(&g, "x", 1, true) == MESSAGE_HOLDS && hint(&g, "x", 1, false) == MESSAGE_LACKS &&
+         hint(&g, "yz", 2, true) == MESSAGE_HOLDS && hint(&g, "xy", 2, true) == MESSAGE_LACKS,
+     "headers, one text and another");
 }
 
 int main(void) {
@@ -121,6 +155,7 @@ int main(void) {
   test_finding();
   test_folding();
   test_signatures();
+  test_few_letters();
   arena_release(&test_arena);
   return tap_done();
 }
