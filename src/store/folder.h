@@ -287,10 +287,10 @@ enum journal_end { END_CLEAN, END_BAD, END_CONTINUED, END_SHORT, END_ERROR };
 enum journal_end journal_read(struct journal *, struct view *, bool quiet);
 /* Only those before `limit`. */
 enum journal_end journal_read_to(struct journal *, struct view *, bool quiet, uint64_t limit);
-/* Behind a bad record: applies every valid one that follows.  False: there is none.  With `known`,
- * what all valid records tell: also good entries of bad records (view_salvage), at last up to
- * `end`, where the journal is known to have ended once. */
-bool journal_read_on(struct journal *, struct view *, struct view const *known, uint64_t end);
+/* Behind a bad record: applies every valid one that follows.  0: there is none; -1: an error.  With
+ * `known`, what all valid records tell: also good entries of bad records (view_salvage), at last up
+ * to `end`, where the journal is known to have ended once. */
+int journal_read_on(struct journal *, struct view *, struct view const *known, uint64_t end);
 /* Writes records at the verified end, syncs if asked to, and applies them to the view.  -1: nothing
  * was written; -2: it was written, but not synced. */
 int journal_append(struct journal *, struct records *, bool sync, struct view *, bool quiet);

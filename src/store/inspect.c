@@ -55,14 +55,20 @@ static int compare_all(int dir, struct view const *v, struct inspection *out) {
 /* ---- the journal by itself ---- */
 
 /* As recovery would see it. */
-static enum journal_health judge(struct folder *f) {
+static int judge(struct folder *f, enum journal_health *health) {
   enum journal_end end = journal_read(&f->journal, &f->view, true);
   f->journal.bad = end == END_BAD;
-  if (f->journal.bad && journal_read_on(&f->journal, &f->view, 0, 0)) return HEALTH_DAMAGED;
-  if (f->journal.moved) return HEALTH_COPIED;
-  if (f->journal.bad) return HEALTH_TORN;
-  /* Neither of these, so it has been cut short. */
-  return f->lock >= 0 && folder_needs_repair(f) ? HEALTH_DAMAGED : HEALTH_SOUND;
+  int more = f->journal.bad ? journal_read_on(&f->journal, &f->view, 0, 0) : 0;
+  if (end == END_ERROR || more < 0) return -1;
+  if (more)
+    *health = HEALTH_DAMAGED;
+  else if (f->journal.moved)
+    *health = HEALTH_COPIED;
+  else if (f->journal.bad)
+    *health = HEALTH_TORN;
+  else /* neither of these, so it has been cut short */
+    *health = f->lock >= 0 && folder_needs_repair(f) ? HEALTH_DAMAGED : HEALTH_SOUND;
+  return 0;
 }
 
 static int inspect_journal(struct folder *f, struct inspection *out) {
@@ -75,7 +81,7 @@ static int inspect_journal(struct folder *f, struct inspection *out) {
   case JOURNAL_INVALID: out->health = HEALTH_INVALID; return 0;
   case JOURNAL_OK: break;
   }
-  out->health = judge(f);
+  if (judge(f, &out->health) < 0) return -1;
   out->batches = (uint32_t)f->view.npending;
   return compare_all(f->dir, &f->view, out);
 }

@@ -92,6 +92,7 @@ struct window {
   char *data;
   size_t room, size;
   uint64_t start, file_size;
+  bool failed; /* something could not be read that is there, which says nothing of what it is */
 };
 
 /* Makes `size` bytes at `offset` readable; null at the end of the file or on an error. */
@@ -104,10 +105,14 @@ static char const *window_at(struct window *w, uint64_t offset, size_t size) {
   if (want > w->room) {
     free(w->data);
     w->size = w->room = 0;
-    if (!(w->data = malloc(want))) return 0;
+    if (!(w->data = malloc(want))) {
+      w->failed = true;
+      return 0;
+    }
     w->room = want;
   }
   ssize_t r = file_read_at(w->fd, w->data, want, offset);
+  w->failed |= r < 0;
   w->start = offset;
   w->size = r < 0 ? 0 : (size_t)r;
   return r >= 0 && (size_t)r >= size ? w->data : 0;
@@ -148,7 +153,7 @@ enum journal_end journal_read_to(struct journal *j, struct view *v, bool quiet, 
     char const *p = valid_record(&w, j->generation, j->end, &h);
     if (!p || !view_apply(v, h.type, p + RECORD_HEADER, h.size - RECORD_HEADER,
                           j->end + RECORD_HEADER, quiet)) {
-      end = END_BAD;
+      end = w.failed ? END_ERROR : END_BAD;
       break;
     }
     j->end += h.size;
@@ -158,22 +163,22 @@ enum journal_end journal_read_to(struct journal *j, struct view *v, bool quiet, 
   return end;
 }
 
-/* Looks behind a bad record for a valid one: its offset, 0 if there is none. */
-static uint64_t resume(struct journal const *j) {
+/* Looks behind a bad record for a valid one: its offset, 0 if there is none.  -1 on error. */
+static int resume(struct journal const *j, uint64_t *found) {
   struct window w;
   struct record_header h;
-  uint64_t found = 0;
-  if (window_open(&w, j) < 0) return 0;
-  for (uint64_t at = j->end + 8; !found && at + RECORD_HEADER <= w.file_size; at += 8)
-    if (valid_record(&w, j->generation, at, &h)) found = at;
+  *found = 0;
+  if (window_open(&w, j) < 0) return -1;
+  for (uint64_t at = j->end + 8; !*found && !w.failed && at + RECORD_HEADER <= w.file_size; at += 8)
+    if (valid_record(&w, j->generation, at, &h)) *found = at;
   free(w.data);
-  return found;
+  return w.failed ? -1 : 0;
 }
 
-static void salvage(struct journal const *j, uint64_t limit, struct view *v,
-                    struct view const *known) {
+static int salvage(struct journal const *j, uint64_t limit, struct view *v,
+                   struct view const *known) {
   struct window w;
-  if (window_open(&w, j) < 0) return;
+  if (window_open(&w, j) < 0) return -1;
   if (limit > w.file_size) limit = w.file_size;
   for (uint64_t at = j->end; at < limit;) {
     size_t size = limit - at < ENTRY_SIZE_MAX ? (size_t)(limit - at) : ENTRY_SIZE_MAX;
@@ -183,17 +188,18 @@ static void salvage(struct journal const *j, uint64_t limit, struct view *v,
     at += taken ? taken : 8;
   }
   free(w.data);
+  return w.failed ? -1 : 0;
 }
 
-bool journal_read_on(struct journal *j, struct view *v, struct view const *known, uint64_t end) {
-  bool more = false;
-  for (uint64_t at; (at = resume(j)); more = true) {
-    if (known) salvage(j, at, v, known);
+int journal_read_on(struct journal *j, struct view *v, struct view const *known, uint64_t end) {
+  uint64_t at;
+  for (int more = 0;; more = 1) {
+    if (resume(j, &at) < 0) return -1;
+    if (known && salvage(j, at ? at : end, v, known) < 0) return -1;
+    if (!at) return more;
     j->end = at;
-    journal_read(j, v, true);
+    if (journal_read(j, v, true) == END_ERROR) return -1;
   }
-  if (known) salvage(j, end, v, known);
-  return more;
 }
 
 /* ---- writing ---- */

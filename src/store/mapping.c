@@ -59,8 +59,8 @@ static void replay(struct mapping const *m, struct view *whole) {
   view_init(whole);
   journal_read_to(&j, whole, true, m->end);
   view_sweep(whole, 0);
-  if (j.end != m->end || whole->n != m->n) die_lost(m);
-  journal_read(&j, whole, true);
+  if (j.end != m->end || whole->n != m->n || journal_read(&j, whole, true) == END_ERROR)
+    die_lost(m);
 }
 
 /* Those of the index, its last page too: that was read unverified. */

@@ -112,17 +112,18 @@ static enum journal_end read_from_start(struct journal *j, struct view *v) {
   return journal_read(j, v, true);
 }
 
-/* Under the lock, behind a record that is not valid: reads what is.  False: that was a torn tail.
- */
-static bool read_damaged(struct folder const *f, struct journal *j, struct view *v) {
+/* Under the lock, behind a record that is not valid: reads what is.  END_CLEAN: that was all of it;
+ * END_BAD: but it was a torn tail; or END_ERROR. */
+static enum journal_end read_damaged(struct folder const *f, struct journal *j, struct view *v) {
   uint64_t end = marked_end(f, j);
-  if (!journal_read_on(j, v, 0, 0) && end <= j->end) return false;
+  int more = journal_read_on(j, v, 0, 0);
+  if (more < 0) return END_ERROR;
+  if (!more && end <= j->end) return END_BAD;
   struct view known = *v;
   empty_view(v, j, known.uidvalidity);
-  read_from_start(j, v);
-  journal_read_on(j, v, &known, end);
+  bool failed = read_from_start(j, v) == END_ERROR || journal_read_on(j, v, &known, end) < 0;
   view_free(&known);
-  return true;
+  return failed ? END_ERROR : END_CLEAN;
 }
 
 /* Loads area/journal, from the index on where there is one.  Under the lock, what is wrong with it
@@ -153,14 +154,15 @@ static enum store_error reload(struct folder *f, bool locked) {
     empty_view(&fresh, &j, uidvalidity);
     end = read_from_start(&j, &fresh);
   }
+  j.bad = end == END_BAD;
+  if (locked && j.bad) end = read_damaged(f, &j, &fresh);
+  bool damaged = j.bad && end == END_CLEAN;
   if (end == END_ERROR) {
     enum store_error e = folder_failure(f, "read", AREA "/journal");
     view_free(&fresh);
     journal_close(&j);
     return e;
   }
-  j.bad = end == END_BAD;
-  bool damaged = locked && j.bad && read_damaged(f, &j, &fresh);
   enum store_error e = install(f, &fresh);
   if (e) {
     journal_close(&j);

@@ -1,6 +1,6 @@
-/* For programs that try a system that fails, or being killed: the calls that change the disk are
- * intercepted here, since this program's definitions come before the C library's.  To be included
- * first. */
+/* For programs that try a system that fails, or being killed: the calls that change the disk, and
+ * pread, are intercepted here, since this program's definitions come before the C library's.  To be
+ * included first. */
 #ifndef FAILING_H
 #define FAILING_H
 
@@ -53,6 +53,12 @@ ssize_t write(int fd, void const *data, size_t size) {
   int stepped = fd == 2 ? 0 : step("write");
   if (stepped < 0) return -1;
   return finish(stepped, syscall(SYS_write, fd, data, stepped ? size / 2 : size));
+}
+/* Changes nothing: it fails only where that is asked for. */
+ssize_t pread(int fd, void *data, size_t size, off_t at) {
+  int stepped = fault.only && !strcmp(fault.only, "pread") ? step("pread") : 0;
+  if (stepped < 0) return -1;
+  return finish(stepped, syscall(SYS_pread64, fd, data, size, at));
 }
 int openat(int dir, char const *name, int flags, ...) {
   va_list list;
