@@ -81,30 +81,37 @@ static bool apply_state(struct applying *a) {
   return uidnext > 0;
 }
 
-/* Makes the keywords up to id known; a damaged journal may have lost one in between. */
-static bool apply_keyword(struct applying *a) {
-  struct view *v = a->v;
-  uint32_t id = take_u32(&a->c), size = take_u32(&a->c);
-  char const *name = take_bytes(&a->c, size);
-  if (id >= KEYWORDS_MAX || !name || !keyword_valid(name, size)) return false;
-  if (id < v->nkeywords) return true;
+/* Makes the keywords up to id known, those before it and those that are used before they are told
+ * of by a name of ours: a damaged journal may have lost theirs.  The ids must be taken, or messages
+ * that have one would have the next keyword there is. */
+static void know_keywords(struct view *v, uint32_t id, char const *name, size_t size) {
   char **grown = realloc(v->keywords, (id + 1) * sizeof *grown);
   if (!grown) log_die_memory();
   v->keywords = grown;
   for (; v->nkeywords <= id; v->nkeywords++) {
     char lost[5 + 21] = "lost-";
     log_number(lost + 5, v->nkeywords);
-    char *copy = v->nkeywords == id ? strndup(name, size) : strdup(lost);
+    char *copy = v->nkeywords == id && name ? strndup(name, size) : strdup(lost);
     if (!copy) log_die_memory();
     v->keywords[v->nkeywords] = copy;
   }
+}
+
+static bool apply_keyword(struct applying *a) {
+  uint32_t id = take_u32(&a->c), size = take_u32(&a->c);
+  char const *name = take_bytes(&a->c, size);
+  if (id >= KEYWORDS_MAX || !name || !keyword_valid(name, size)) return false;
+  if (id >= a->v->nkeywords) know_keywords(a->v, id, name, size);
   return true;
 }
 
 static uint32_t take_set(struct applying *a, uint16_t const *ids, unsigned int n) {
   struct keyword_set set = {{0}};
-  for (unsigned int i = 0; i < n; i++)
-    if (ids[i] < KEYWORDS_MAX) set.words[ids[i] / 64] |= UINT64_C(1) << ids[i] % 64;
+  for (unsigned int i = 0; i < n; i++) {
+    if (ids[i] >= KEYWORDS_MAX) continue;
+    if (ids[i] >= a->v->nkeywords) know_keywords(a->v, ids[i], 0, 0);
+    set.words[ids[i] / 64] |= UINT64_C(1) << ids[i] % 64;
+  }
   return view_keyword_set(a->v, &set);
 }
 

@@ -214,6 +214,32 @@ static void last_entry(void) {
   forget();
 }
 
+/* The name of the last keyword that there is. */
+static void lost_keyword(void) {
+  build();
+  struct store *s = open_store();
+  struct folder *f = select_folder(s, "");
+  must(!change_flags(f, 3, 3, FLAGS_ADD, 0, "$three"), "flags");
+  folder_close(f);
+  save();
+  char *name = journal;
+  while (name < journal + journal_size - 6 && memcmp(name, "$three", 6) != 0) name++;
+  *name ^= 1;
+  restore(journal_size);
+  *name ^= 1;
+  f = select_folder(s, "");
+  is_uint(change_flags(f, 4, 4, FLAGS_ADD, 0, "$new"), STORE_OK,
+          "a keyword's name lost, and a new keyword");
+  is(flags_of(f, 4), " $new", "the message has it that got it");
+  is(flags_of(f, 3), " lost-2", "and not the one that had the other");
+  folder_close(f);
+  f = select_folder(s, "");
+  is(flags_of(f, 3), " lost-2", "so it stays");
+  folder_close(f);
+  store_close(s);
+  forget();
+}
+
 static void lost(void) {
   build();
   must(!unlink(path_of("", "chainmail/journal")), "unlink");
@@ -351,6 +377,7 @@ int main(void) {
   one_entry();
   dup2(err, 2);
   last_entry();
+  lost_keyword();
   lost();
   copied();
   another_boot();
