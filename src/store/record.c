@@ -1,5 +1,5 @@
 /* Building and taking apart the content of journal records (doc/store.md, "Records").  What they
- * mean is in view.c, where they lie in journal.c. */
+ * mean is in apply.c, where they lie in journal.c. */
 #include "store/folder.h"
 
 #include <stdlib.h>

@@ -19,15 +19,19 @@
  *   status.c    counting without selecting
  *   watch.c     waiting for changes
  * and behind these, declared in folder.h:
- *   journal.c   the folder's memory on disk; record.c: what it says; view.c, keywords.c and
- * apply.c: what that means transaction.c, snapshot.c, batch.c, publish.c   how it is written,
- * replaced and recovered scan.c      comparing it with the Maildir; own.c: where that is not needed
+ *   journal.c   the folder's memory on disk; record.c: what it says
+ *   view.c      what that means, in memory; keywords.c, apply.c
+ *   transaction.c, snapshot.c, batch.c, publish.c   how it is written, replaced and recovered
+ *   scan.c, settle.c   comparing it with the Maildir; own.c: where that is not needed
  *   index.c     the messages in a file, so that the journal need not be read; mapping.c
  *   cache.c, cacheput.c, cachewrite.c   what messages' bytes say, kept; declared in cache.h
  *   rank.c      orders of texts; sortfile.c: what it and links.c have found out, kept; declared in
  *               sortfile.h
  *   sessions.c  who else looks, and what is kept for them
  *   names.c, bases.c, uidvalidity.c, boot.c, birth.c, network.c, error.c
+ *   takeover.c  moving in from another server, with moved.c, letters.c and dotlock.c
+ *   foreign.c   that one's files; handover.c: moving back; each has a header
+ *   inspect.c   what maildircheck sees and mends, likewise
  *
  * Every function that can fail returns enum store_error.  A failure of the system (STORE_NOPERM to
  * STORE_UNAVAILABLE) has been logged when it returns: path, cause, remedy.  store_words() is the

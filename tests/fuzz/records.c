@@ -1,4 +1,4 @@
-/* What a journal's records do to a view (store/view.c, record.c): whatever they say, the view stays
+/* What a journal's records do to a view (store/apply.c, record.c): whatever they say, it stays
  * in order, and its counters are those of its messages. */
 #include "fuzz.h"
 #include "store/folder.h"
