@@ -102,7 +102,7 @@ enum source_answer who_ask(struct source const *s, struct source_query const *q,
   }
   char *text = read_answer(q, s->name, fd);
   close(fd);
-  if (!text) kill(child, SIGKILL);
+  kill(child, SIGKILL); /* it has said all, or has had its time */
   while (waitpid(child, 0, 0) < 0 && errno == EINTR) {
   }
   return text ? take(q, s->name, text, e) : SOURCE_TEMPORARY;

@@ -44,8 +44,15 @@ is says($_->[0]), 'account-source', "temporary: $_->[1]" for [$account, 'half an
   ["HOME=/\nADDRESS=ann\n.\n", 'no ids'];
 is told('exit 0'), 'account-source', 'nothing is no answer';
 is told('kill -9 $$'), 'account-source', 'nor is a signal';
-is told("exec >&-; sleep 600"), 'account-source', 'one that closes its output is not waited for';
+is told("exec >&-; exec sleep 600"), 'account-source', 'one that closes its output is not waited for';
 like $r->{log}, qr/failed attempt="ask a module who somebody is" module=authldap user=ann why="it has ended without one" remedy=/, 'the log says so';
+# Nor is one that has said something.  They write down who they are.
+my $stay = "echo \$\$ >$T/pid; printf";
+for (["$stay '$account.\\n'; exec sleep 600", 'accept', 'all'], ["$stay 'UID='; exec sleep 600 >&-", 'account-source', 'a part'],
+  ["$stay '%9000s' x; exec sleep 600", 'account-source', 'too much']) {
+    is told($_->[0]), $_->[1], "nor one that has said $_->[2]";
+    ok !kill(0, slurp("$T/pid")), '... nor does it stay';
+}
 
 # Our own modules, asked for nobody, or by nobody who may.
 userdb("ann\tuid=$UID|gid=$GID|home=/|systempw=" . hash('secret') . "\n");
