@@ -51,7 +51,8 @@ static int search_directory(struct search *s, int directory) {
 int trust_find_issuer(char const *path, struct certificate const *of, unsigned char *der,
                       size_t room, size_t *size) {
   struct search s = {.of = of, .der = der, .room = room};
-  int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+  /* tlsd's loader may call openat(2) alone, which is not what every C library makes of open. */
+  int directory = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
   if (directory >= 0) {
     r = search_directory(&s, directory);
     close(directory);

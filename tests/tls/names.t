@@ -146,13 +146,17 @@ sh("cd $T; openssl req -new -newkey rsa:2048 -nodes -keyout mid.key -multivalue-
     . 'openssl x509 -req -in mid.csr -CA rsa.crt -CAkey rsa.key -CAcreateserial -extfile ca.ext -out mid.crt;'
     . 'openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout leaf.key -subj /CN=leaf -out leaf.csr;'
     . 'openssl x509 -req -in leaf.csr -CA mid.crt -CAkey mid.key -CAcreateserial -out leaf.crt;'
-    . 'cat leaf.crt leaf.key >leaf.pem; cp mid.crt rsa.crt hashed; openssl rehash hashed; cat one.crt mid.crt >bundle');
+    . 'cat leaf.crt leaf.key >leaf.pem; cp one.pem several.pem; cp leaf.pem several.pem.leaf.example.org; cp mid.crt rsa.crt hashed; openssl rehash hashed; cat one.crt mid.crt >bundle');
 for (['nothing', undef, 1], ['a file', "$T/bundle", 2], ['a directory', "$T/hashed", 2], ['one without it', "$T/c", 1],
   ['nowhere', "$T/none", 1]) {
   my ($what, $trust, $want) = @$_;
   ($port, $pid) = start(ENV => {TLS_CERTFILE => "$T/leaf.pem", defined $trust ? (TLS_TRUSTCERTS => $trust) : ()}, ARGS => [$show]);
   my $got = s_client($port, "x\n", '-showcerts');
   is(() = $got =~ /BEGIN CERTIFICATE/g, $want, "TLS_TRUSTCERTS: $what");
+  stop($pid);
+  ($port, $pid) = start(ENV => {TLS_CERTFILE => "$T/several.pem", defined $trust ? (TLS_TRUSTCERTS => $trust) : ()}, ARGS => [$show]);
+  is(sent('leaf.example.org'), 'leaf', '... for a name');
+  is(() = s_client($port, "x\n", '-showcerts', '-servername', 'leaf.example.org') =~ /BEGIN CERTIFICATE/g, $want, '... the same chain');
   stop($pid);
 }
 sh("cd $T; openssl req -new -x509 -newkey rsa:2048 -nodes -keyout /dev/null -multivalue-rdn -subj '/C=XX/O= Mixed  Case  Ltd+OU=Two Things/CN=Mid\xc3\xa9' -utf8 -out forged.crt; cp forged.crt bundle");
