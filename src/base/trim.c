@@ -1,6 +1,6 @@
-/* Memory that is given back to the system before a long wait: what was freed, the stack that deep
- * calls with large buffers have left behind, and what the caller names.  glibc and Linux; elsewhere
- * nothing is given back. */
+/* Memory that is given back to the system before a long wait: what was freed, where the C library
+ * is glibc; the stack that deep calls with large buffers have left behind, and what the caller
+ * names, where the system is Linux. */
 #include "base/base.h"
 
 #include <errno.h>
