@@ -50,16 +50,29 @@ noreturn void loader_run(struct certificate_files const *files, int fd) {
   _exit(0);
 }
 
+/* Whether an answer has come, maybe that there is no such name. */
+static bool exchange(int fd, struct request const *request, struct answer *answer) {
+  int64_t deadline = clock_ms() + ANSWER_MS;
+  if (io_write_all(fd, request, sizeof *request, deadline) < 0) return false;
+  if (!read_all(fd, answer, sizeof *answer, deadline) || answer->n > KINDS) return false;
+  for (size_t i = 0; i < answer->n; i++)
+    if (answer->sizes[i] > sizeof places[i] ||
+        !read_all(fd, &places[i], answer->sizes[i], deadline))
+      return false;
+  return true;
+}
+
 struct identity const *loader_ask(int fd, char const *name) {
   struct request request = {{0}};
   struct answer answer;
-  int64_t deadline = clock_ms() + ANSWER_MS;
   if (!server_name_take(name, request.name)) return 0;
-  if (io_write_all(fd, &request, sizeof request, deadline) < 0) return 0;
-  if (!read_all(fd, &answer, sizeof answer, deadline) || !answer.n || answer.n > KINDS) return 0;
-  for (size_t i = 0; i < answer.n; i++)
-    if (answer.sizes[i] > sizeof places[i] || !read_all(fd, &places[i], answer.sizes[i], deadline))
-      return 0;
+  if (!exchange(fd, &request, &answer)) {
+    log_event("failed", "attempt", "ask for the certificate of", "path", request.name, "why",
+              "its loader has ended, or does not answer", "consequence",
+              "the client gets the default certificate", "remedy",
+              "see whether the kernel's log has tlsd killed", (char *)0);
+    return 0;
+  }
   named.n = answer.n;
-  return &named;
+  return answer.n ? &named : 0;
 }
