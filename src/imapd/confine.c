@@ -19,21 +19,6 @@
 #define SANITIZED false
 #endif
 
-/* What loads charsetd's shared objects, by the name that the processor's ABI gives it. */
-#if defined(__x86_64__)
-#define LOADER "/lib64/ld-linux-x86-64.so.2"
-#elif defined(__i386__)
-#define LOADER "/lib/ld-linux.so.2"
-#elif defined(__aarch64__)
-#define LOADER "/lib/ld-linux-aarch64.so.1"
-#elif defined(__arm__)
-#define LOADER "/lib/ld-linux-armhf.so.3"
-#elif defined(__riscv)
-#define LOADER "/lib/ld-linux-riscv64-lp64d.so.1"
-#else
-#define LOADER "/lib/ld.so.1"
-#endif
-
 static void note(char const *what) {
   if (errno == ENOSYS)
     log_event("unconfined", "by", what, "why", "the kernel cannot", (char *)0);
@@ -49,7 +34,11 @@ static void confine_paths(char const *maildir) {
       {.path = "/proc/sys/kernel/random/boot_id"},
       /* The charset helper, its loader, and what iconv(3) loads. */
       {.path = charsetd && *charsetd ? charsetd : PREFIX "/bin/charsetd", .executable = true},
-      {.path = LOADER, .executable = true},
+      {.path = "/lib64/ld-linux-x86-64.so.2", .executable = true},
+      {.path = "/lib/ld-linux.so.2", .executable = true},
+      {.path = "/lib/ld-linux-aarch64.so.1", .executable = true},
+      {.path = "/lib/ld-linux-armhf.so.3", .executable = true},
+      {.path = "/lib/ld-linux-riscv64-lp64d.so.1", .executable = true},
       {.path = "/lib"},
       {.path = "/usr/lib"},
       {.path = "/usr/lib64"},
