@@ -129,7 +129,7 @@ $(B)/musl/%.o: %.c Makefile $(B)/prefix
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # Tests: tests/*/*.c are C programs that print TAP, tests/*/*.t are scripts that do; prove runs both.
-UNIT = $(patsubst tests/%.c,$(B)/tests/%.t,$(filter-out tests/fuzz/%,$(wildcard tests/*/*.c)))
+UNIT = $(patsubst tests/%.c,$(B)/tests/%.t,$(filter-out tests/fuzz/% tests/bench/%,$(wildcard tests/*/*.c)))
 SCRIPTS = $(wildcard tests/*/*.t)
 # TESTS=tests/login/x.t runs just that one.
 TESTS = $(UNIT) $(SCRIPTS)
@@ -182,9 +182,14 @@ lint:
 demo:
 	scripts/demo
 
+$(B)/bench-client: $(B)/tests/bench/client.o
+	$(CC) $(LDFLAGS) -o $@ $< -lssl -lcrypto
+
 # The same commands to this server and to Dovecot, side by side: N=100000 messages, RUNS=3, ONLY=regex.
-bench: all
-	CHAINMAIL_BIN=$(CURDIR)/$(B)/bin N="$(or $(N),100000)" RUNS="$(or $(RUNS),3)" ONLY="$(or $(ONLY),.)" tests/bench/bench
+bench:
+	scripts/deps bench
+	$(MAKE) all $(B)/bench-client
+	CHAINMAIL_BIN=$(CURDIR)/$(B)/bin CLIENT=$(CURDIR)/$(B)/bench-client N="$(or $(N),100000)" RUNS="$(or $(RUNS),3)" ONLY="$(or $(ONLY),.)" tests/bench/bench
 
 # The pages of scripts/ stay with them.
 PAGES = $(filter-out doc/demo.8 doc/deps.8 doc/samplemail.1,$(wildcard doc/*.[1578]))

@@ -44,7 +44,7 @@ run() {
 : >missing
 : >removed
 echo 1000 >uid
-for purpose in build demo check all ''; do
+for purpose in build demo bench check all ''; do
   run $purpose
   is "$?:$(cat out err)" 0: "nothing is missing: silent ($purpose)"
 done
