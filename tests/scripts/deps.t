@@ -29,7 +29,15 @@ exit ${status:-0}
 EOF
 fake apt-get <<'EOF'
 echo "$*" >>calls
-[ "$1" = update ] || [ ! -e refuse ]
+[ "$1" = update ] || [ ! -e refuse ] || exit 1
+[ "$1" = update ] || printf '%s\n' K01gone S01here S02cron S03slapd S01mariadb >servers
+EOF
+# Of the directory of what starts with the system, what the file says.
+fake ls <<'EOF'
+cat servers
+EOF
+fake update-rc.d <<'EOF'
+echo "update-rc.d $*" >>calls
 EOF
 fake id <<'EOF'
 cat uid
@@ -43,6 +51,7 @@ run() {
 
 : >missing
 : >removed
+printf '%s\n' K01gone S01here S02cron >servers
 echo 1000 >uid
 for purpose in build demo bench check all ''; do
   run $purpose
@@ -64,7 +73,10 @@ ok "$([ ! -e calls ]; echo $?)" 'an ordinary user: nothing is run'
 echo 0 >uid
 run demo
 is "$?:$(cat out)" 0: 'root: done'
-is "$(tail -n 1 calls)" 'install -y -qq --no-install-recommends make curl' 'root: installs just these'
+is "$(sed -n 2p calls)" 'install -y -qq --no-install-recommends make curl' 'root: installs just these'
+is "$(tail -n +3 calls | tr '\n' ';')" 'update-rc.d slapd disable;update-rc.d mariadb disable;' \
+  'root: what is new does not start with the system; what was there does as before'
+like "$(cat err)" 'slapd is not started with the system' '... which is said'
 is "$(head -n 1 calls)" 'update -qq' 'root: with fresh lists'
 : >refuse
 run demo
