@@ -2,8 +2,10 @@
  * This process goes on down the chain; a confined one beside it (engine.c) does TLS. */
 #include "tls/tls.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -98,6 +100,19 @@ static void check_connection(void) {
   struct stat in, out;
   if (!fd_is_socket(0) || fstat(0, &in) < 0 || fstat(1, &out) < 0) die_no_connection();
   if (in.st_dev != out.st_dev || in.st_ino != out.st_ino) die_no_connection();
+}
+
+/* What the client has come to: s6-tcpserver alone does not say. */
+static char const *local_address(char text[INET6_ADDRSTRLEN]) {
+  struct sockaddr_storage a;
+  socklen_t size = sizeof a;
+  char const *given = getenv("TCPLOCALIP");
+  if (given) return given;
+  if (getsockname(0, (struct sockaddr *)&a, &size) < 0) return 0;
+  void const *number = a.ss_family == AF_INET    ? (void *)&((struct sockaddr_in *)&a)->sin_addr
+                       : a.ss_family == AF_INET6 ? (void *)&((struct sockaddr_in6 *)&a)->sin6_addr
+                                                 : 0;
+  return number ? inet_ntop(a.ss_family, number, text, INET6_ADDRSTRLEN) : 0;
 }
 
 static struct link link_make(void) {
@@ -238,6 +253,7 @@ int main(int argc, char *const *argv) {
   struct engine_settings settings = {.identity = {.of = {&places[0], &places[1]}}};
   subgetopt options = SUBGETOPT_ZERO;
   bool on_request = false;
+  char address[INET6_ADDRSTRLEN];
   log_init("tlsd");
   for (int o; (o = subgetopt_r(argc, (char const *const *)argv, "n", &options)) >= 0;) {
     if (o != 'n') die_usage();
@@ -247,7 +263,7 @@ int main(int argc, char *const *argv) {
   if (!*argv) die_usage();
   check_connection();
   load_settings(&settings, &files);
-  if (identity_load_default(&settings.identity, &files, getenv("TCPLOCALIP")) <= 0 ||
+  if (identity_load_default(&settings.identity, &files, local_address(address)) <= 0 ||
       (settings.verify != VERIFY_NONE &&
        authorities_load(&settings.authorities, files.trust) < 0)) {
     /* Said in the log.  What works without TLS shall go on. */

@@ -131,11 +131,11 @@ stop($pid);
 
 # By local address, before any name is known.
 put('local.pem', '.127.0.0.1');
-for my $address ('127.0.0.1', '::ffff:127.0.0.1') {
-  my $set = script('set', "#!/bin/sh\nTCPLOCALIP=$address exec $TLSD $show\n");
+for my $address ('TCPLOCALIP=127.0.0.1', 'TCPLOCALIP=::ffff:127.0.0.1', 'unset TCPLOCALIP;') {
+  my $set = script('set', "#!/bin/sh\n$address exec $TLSD $show\n");
   local $TLSServer::TLSD = $set;
   ($port, $pid) = start(ENV => {TLS_CERTFILE => $base}, ARGS => []);
-  is(sent(undef), 'local', "by the local address $address");
+  is(sent(undef), 'local', "by the local address: $address");
   is(sent('one.example.org'), 'second', 'a name comes first');
   stop($pid);
 }
