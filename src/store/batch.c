@@ -89,11 +89,12 @@ static enum store_error finish_move(struct folder *f, struct batch const *b) {
   }
   if (n) record_uids(&r, RECORD_EXPUNGE, &modseq, uids, n);
   free(uids);
-  if (dir_sync(f->cur) < 0) {
+  enum store_error e = folder_sync_unlinked(f);
+  if (e)
     records_free(&r);
-    return folder_failure(f, "sync", "cur");
-  }
-  return folder_write(f, &r, true, false);
+  else
+    e = folder_write(f, &r, true, false);
+  return e;
 }
 
 static enum store_error resolve(struct folder *f, struct folder *target) {

@@ -273,10 +273,10 @@ static enum store_error expunge_locked(struct expunging *x, struct set const *ui
     if (is_wanted(view_at(&f->view, i), uids)) e = unlink_one(x, view_at(&f->view, i));
   if (x->n) {
     record_uids(&r, RECORD_EXPUNGE, &x->modseq, x->uids, x->n);
-    if (dir_sync(f->cur) < 0) {
+    written = folder_sync_unlinked(f);
+    if (written)
       records_free(&r);
-      written = folder_failure(f, "sync", "cur");
-    } else
+    else
       written = folder_write(f, &r, true, false);
   }
   own_end(f, !e && !written && !x->missing);

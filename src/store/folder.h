@@ -335,6 +335,7 @@ struct folder {
   uint32_t learned;     /* folder_learn has been below this UID */
   uint64_t indexed; /* the offset in the journal up to which there is an index, 0: none is known */
   unsigned int told_keywords;
+  struct maildir_stamp new_synced; /* how new/ was when it was synced last */
   bool rescan;         /* the stamps are not to be trusted: something was found to be otherwise */
   struct cache *cache; /* null until something is asked of it */
   int watch;
@@ -453,6 +454,8 @@ enum store_error folder_name(struct folder *, struct message const *,
 enum store_error folder_entry_name(struct folder const *, struct message const *,
                                    struct entry const *, char name[MAILDIR_NAME_MAX + 1],
                                    int *dirfd);
+/* That the files of some are gone is on the disk. */
+enum store_error folder_sync_unlinked(struct folder *);
 
 /* bases.c: the messages of a view by the base names of their files */
 struct bases {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 uint64_t base_hash(char const *base, size_t size) {
@@ -47,4 +48,22 @@ enum store_error folder_name(struct folder *f, struct message const *m,
   struct entry e;
   enum store_error error = folder_entry(f, m, &e);
   return error ? error : folder_entry_name(f, m, &e, name, dirfd);
+}
+
+/* In seconds: by then the kernel has written a directory by itself (30, or 5 for ext4). */
+enum { UNWRITTEN_MAX = 120 };
+
+/* Not every file system writes with one directory what came to it from another: a message moved
+ * from new/ and unlinked in cur/ would be back when the power fails. */
+enum store_error folder_sync_unlinked(struct folder *f) {
+  struct maildir_stamp now;
+  struct timespec clock;
+  clock_gettime(CLOCK_REALTIME, &clock);
+  if (maildir_stamp(f->dir, "new", &now) < 0) return folder_failure(f, "stat", "new");
+  if (now.ctime.tv_sec + UNWRITTEN_MAX > clock.tv_sec &&
+      !maildir_stamp_equal(&now, &f->new_synced)) {
+    if (dir_sync(f->new) < 0) return folder_failure(f, "sync", "new");
+    if (!maildir_stamp_racy(&now, clock)) f->new_synced = now;
+  }
+  return dir_sync(f->cur) < 0 ? folder_failure(f, "sync", "cur") : STORE_OK;
 }
