@@ -3,9 +3,13 @@
 #include "auth/ldap.h"
 #include "base/base.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 static bool is_plain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -57,15 +61,65 @@ static int set_options(LDAP *server, struct ldap_settings const *s) {
   return LDAP_SUCCESS;
 }
 
+/* ---- the handshake of TLS ---- */
+
+/* libldap gives it no limit of time: with GnuTLS it reads from a server that says nothing again and
+ * again, for ever.  So an alarm shuts the socket down. */
+static volatile sig_atomic_t handshake = -1; /* the descriptor */
+
+static void cut_off(int number) {
+  int saved = errno;
+  (void)number;
+  shutdown(handshake, SHUT_RDWR);
+  errno = saved;
+}
+
+/* libldap has connected, perhaps to the next of several servers. */
+static int begin_handshake(LDAP *server, Sockbuf *buffer, LDAPURLDesc *url,
+                           struct sockaddr *address, struct ldap_conncb *callback) {
+  int fd = -1;
+  struct ldap_settings const *s = callback->lc_arg;
+  (void)server;
+  (void)url;
+  (void)address;
+  ber_sockbuf_ctrl(buffer, LBER_SB_OPT_GET_FD, &fd);
+  handshake = fd;
+  alarm((unsigned int)s->timeout + 1); /* libldap's own limits come first */
+  return 0;
+}
+
+static void end_handshake(LDAP *server, Sockbuf *buffer, struct ldap_conncb *callback) {
+  (void)server;
+  (void)buffer;
+  (void)callback;
+  alarm(0);
+  handshake = -1;
+}
+
+static int connect_in_time(LDAP *server, struct ldap_settings const *s, char const **attempt) {
+  static struct ldap_conncb callback = {.lc_add = begin_handshake, .lc_del = end_handshake};
+  struct sigaction action = {.sa_handler = cut_off};
+  callback.lc_arg = (void *)s;
+  sigaction(SIGALRM, &action, 0);
+  int r = ldap_set_option(server, LDAP_OPT_CONNECT_CB, &callback);
+  if (r != LDAP_OPT_SUCCESS) return LDAP_PARAM_ERROR;
+  r = ldap_connect(server);
+  if (r == LDAP_SUCCESS && s->tls) {
+    *attempt = "start TLS";
+    r = ldap_start_tls_s(server, 0, 0);
+  }
+  end_handshake(server, 0, &callback);
+  return r;
+}
+
+/* ---- a connection ---- */
+
 LDAP *ldap_server_connect(struct ldap_settings const *s) {
   LDAP *server = 0;
   char const *attempt = "connect";
   int r = ldap_initialize(&server, s->uri);
   if (r == LDAP_SUCCESS) r = set_options(server, s);
-  if (r == LDAP_SUCCESS && s->tls) {
-    attempt = "start TLS";
-    r = ldap_start_tls_s(server, 0, 0);
-  }
+  if (r == LDAP_SUCCESS) r = connect_in_time(server, s, &attempt);
   if (r == LDAP_SUCCESS) return server;
   ldap_server_log(s, attempt, 0, r);
   if (server) ldap_unbind_ext_s(server, 0, 0);

@@ -179,6 +179,25 @@ for (['LDAP_URI', undef], ['LDAP_BASEDN', undef], ['LDAP_FILTER', 'x=y'], ['LDAP
 my ($silent, $silent_port) = silent_port();
 is try_it('ann', 'secret', %manager, LDAP_URI => "ldap://127.0.0.1:$silent_port", LDAP_TIMEOUT => 1), 'directory',
     'a server that does not answer: temporary, in time';
+is try_it('ann', 'secret', %manager, LDAP_URI => "ldaps://127.0.0.1:$silent_port, $base{LDAP_URI}", LDAP_TIMEOUT => 1), 'accept',
+    '... nor begins TLS: the next one is asked';
+
+# Agrees to StartTLS, and then says no more.
+my $agreeing = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die;
+my $agreed = fork // die;
+if (!$agreed) {
+    my @clients;
+    while (my $client = $agreeing->accept) {
+        sysread $client, my $wish, 1000;
+        syswrite $client, "\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00";
+        push @clients, $client;
+    }
+    POSIX::_exit(0);
+}
+is try_it('ann', 'secret', %manager, LDAP_URI => 'ldap://127.0.0.1:' . $agreeing->sockport, LDAP_TLS => 1, LDAP_TIMEOUT => 1), 'directory',
+    'a server that agrees to StartTLS and falls silent: temporary, in time';
+kill 'TERM', $agreed;
+waitpid $agreed, 0;
 
 # Binds, and breaks the connection before it is asked anything: libldap writes to it all the same.
 my $breaking = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die;
