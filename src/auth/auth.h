@@ -127,6 +127,8 @@ enum { DOMAIN_MAX = 255, USER_ROOM = CREDENTIALS_MAX + DOMAIN_MAX + 1 };
 /* The name, which has less than CREDENTIALS_MAX bytes; with DEFDOMAIN behind it, in `room`, if it
  * has no domain. */
 char const *domain_complete(char const *user, char room[USER_ROOM]);
+/* Whether both are names of the same user: one may lack the domain that the other has. */
+bool domain_same(char const *, char const *);
 
 /* ---- dialogue.c ---- */
 enum { DIALOGUE_MAX = 3400 }; /* of a question and of its answer, as imaplogin's parser has it */

@@ -4,15 +4,13 @@
 #include "auth/source.h"
 #include "base/base.h"
 
-#include <string.h>
-
 static struct auth_result verify(struct auth_credentials const *c, struct auth_account *a) {
   static struct source_entry entry; /* the account points into it */
-  static char room[USER_ROOM], asked_room[USER_ROOM];
+  static char room[USER_ROOM];
   char const *identity = tls_peer_identity();
   if (!identity) return (struct auth_result){AUTH_DECLINE, "no-certificate"};
   char const *user = a->user = domain_complete(identity, room);
-  if (c->authzid && strcmp(domain_complete(c->authzid, asked_room), user))
+  if (c->authzid && !domain_same(c->authzid, user))
     return (struct auth_result){AUTH_REFUSE, "authorization-identity"};
   struct auth_result result = proven_verify(user, &entry);
   source_wipe(&entry);

@@ -168,9 +168,9 @@ static struct auth_result refuse(struct settings const *s, struct auth_credentia
 /* The one name is the client's wish, the other the issuer's word. */
 static enum oauth_problem find_user(struct oauth_request const *r, struct oauth_claims const *c,
                                     char user[USER_ROOM]) {
-  static char asked_room[USER_ROOM], claimed_room[USER_ROOM];
-  char const *claimed = domain_complete(c->user, claimed_room);
-  if (*r->user && strcmp(domain_complete(r->user, asked_room), claimed)) return OAUTH_OTHER_USER;
+  static char room[USER_ROOM];
+  char const *claimed = domain_complete(c->user, room);
+  if (*r->user && !domain_same(r->user, claimed)) return OAUTH_OTHER_USER;
   snprintf(user, USER_ROOM, "%s", claimed);
   return OAUTH_GOOD;
 }

@@ -90,16 +90,17 @@ static struct auth_result prepare_name(char name[SCRAM_USER_MAX + 1]) {
 
 /* ---- keys ---- */
 
-/* A salt for whoever has none: always the same for one name, like anybody else's, and nobody who
- * has not the secret can tell. */
-static void derive_salt(struct scram const *s, unsigned char const *secret, struct scram_key *k) {
+/* A salt for whoever has none: always the same for one name, with its domain or without, like
+ * anybody else's, and nobody who has not the secret can tell. */
+static void derive_salt(struct scram_kind const *kind, char const *user,
+                        unsigned char const *secret, struct scram_key *k) {
   unsigned char hash[br_sha256_SIZE];
   br_hmac_key_context key;
   br_hmac_context c;
   br_hmac_key_init(&key, &br_sha256_vtable, secret, INSTALLATION_SECRET_SIZE);
   br_hmac_init(&c, &key, 0);
-  br_hmac_update(&c, s->kind->name, strlen(s->kind->name) + 1);
-  br_hmac_update(&c, s->user, strlen(s->user));
+  br_hmac_update(&c, kind->name, strlen(kind->name) + 1);
+  br_hmac_update(&c, user, strlen(user));
   br_hmac_out(&c, hash);
   k->iterations = SCRAM_ITERATIONS;
   k->salt_size = SCRAM_SALT_SIZE;
@@ -111,9 +112,9 @@ static char const *key_text(struct game const *g) {
 }
 
 /* False, after a log line: the user's key is damaged. */
-static bool find_key(struct game *g, bool known, unsigned char const *secret) {
+static bool find_key(struct game *g, char const *user, bool known, unsigned char const *secret) {
   char const *text = known ? key_text(g) : 0;
-  derive_salt(&g->scram, secret, &g->key);
+  derive_salt(g->scram.kind, user, secret, &g->key);
   g->lost = text ? 0 : known ? "no-password" : "unknown-user";
   if (!text || scram_key_parse(g->scram.kind, text, &g->key)) return true;
   log_event("failed", "attempt", "read the SCRAM key", "user", g->scram.user, "why",
@@ -171,7 +172,7 @@ static struct auth_result find_and_play(struct game *g, struct auth_dialogue *d)
   if (installation_secret(secret) < 0) return (struct auth_result){AUTH_TEMPORARY, "scram-secret"};
   source_open(&source_userdb);
   enum source_answer answer = source_lookup(&source_userdb, &q, &g->entry);
-  bool good = answer != SOURCE_TEMPORARY && find_key(g, answer == SOURCE_FOUND, secret);
+  bool good = answer != SOURCE_TEMPORARY && find_key(g, q.name, answer == SOURCE_FOUND, secret);
   explicit_bzero(secret, sizeof secret);
   return good ? play(g, d) : unavailable;
 }
@@ -195,7 +196,7 @@ static struct auth_result begin(struct scram *s, struct auth_credentials const *
   if (result.verdict != AUTH_ACCEPT) return result;
   char const *problem = check_binding(s, plus);
   if (problem) return refused(problem);
-  if (*s->authzid && strcmp(s->authzid, s->user)) return refused("authorization-identity");
+  if (*s->authzid && !domain_same(s->authzid, s->user)) return refused("authorization-identity");
   return result;
 }
 

@@ -23,3 +23,9 @@ char const *domain_complete(char const *user, char room[USER_ROOM]) {
   snprintf(room, USER_ROOM, "%s%s", user, domain);
   return room;
 }
+
+bool domain_same(char const *one, char const *other) {
+  char room[USER_ROOM], other_room[USER_ROOM];
+  if (strlen(one) >= CREDENTIALS_MAX || strlen(other) >= CREDENTIALS_MAX) return false;
+  return !strcmp(domain_complete(one, room), domain_complete(other, other_room));
+}

@@ -146,7 +146,7 @@ static void read_credentials(struct run *r) {
   char const *user = domain_complete(c->user, r->user);
   c->user = user == r->user ? user : strcpy(r->user, user);
   char const *authzid = getenv("AUTHZID");
-  c->authzid = authzid && *authzid && strcmp(authzid, c->user) ? authzid : 0;
+  c->authzid = authzid && *authzid && !domain_same(authzid, c->user) ? authzid : 0;
 }
 
 /* Courier's own words for it.  AUTHSERVICE may have any name on some port; the protocol of whoever

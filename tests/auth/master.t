@@ -44,6 +44,9 @@ is answer('joe', 'own', %domain), 'in joe@example.com', 'a name without a domain
 is answer('joe@example.com', 'own', %domain), 'in joe@example.com', 'a name with one';
 is answer('joe@example.org', 'own', %domain), 'declined unknown-user', 'another one';
 is answer('joe%example.com', 'own', %domain), 'declined unknown-user', 'a percent sign is no separator';
+is answer('joe', 'own', %domain, AUTHZID => $_), 'in joe@example.com', "... who wants to be $_" for 'joe', 'joe@example.com';
+is answer('joe@example.com', 'own', %domain, AUTHZID => 'joe'), 'in joe@example.com', '... or has said it the other way round';
+like answer('joe', 'own', %domain, AUTHZID => $_), qr/^declined authorization-identity/, "... but not $_" for 'joe@example.org', 'boss';
 is answer('x' x 3000, 'own', %domain), 'declined unknown-user', 'a long name';
 like answer('joe', 'own', DEFDOMAIN => '@' . 'x' x 300), qr/bad-setting name=DEFDOMAIN/, 'a long domain';
 userdb(slurp("$T/userdb") . "joe%a\t$account|systempw=$own\n");

@@ -36,6 +36,7 @@ plain\t$account
 own\t$account|imap-hmac-md5pw=$kinds[0]|imap-scram-sha-256pw=SCRAM-SHA-256\$$kinds[1]|hmac-md5pw=|scram-sha-256pw=
 j\xc3\xb6\t$account|@{[secrets()]}
 bad\t$account|hmac-md5pw=0123|scram-sha-256pw=4096:AAAA
+dom\@example.com\t$account|@{[secrets()]}
 END
 sh("$bin/makeuserdb $dir/userdb $dir/userdb.cdb");
 
@@ -186,6 +187,23 @@ for (['', 'an empty message'], ['n,,n=', 'no message of SCRAM'], ["n,,n=joe,r=\0
     isnt $salt{nobody}[0], $salt{noone}[0], 'another one another';
     is -s "$dir/scram.secret", 32, 'the secret that they are made of';
     is((stat "$dir/scram.secret")[2] & 0777, 0600, '... is the service\'s alone');
+}
+{
+    # DEFDOMAIN: both names of a user are one, of whoever is not there, too; or it would tell who is.
+    my $domain = server(\@all, [], DEFDOMAIN => '@example.com');
+    reconnect($domain);
+    my %salt;
+    for my $user (map { ($_, "$_\@example.com") } qw(dom nobody)) {
+        $c->say('x AUTHENTICATE SCRAM-SHA-256 ', Scram->new(user => $user, password => 'x')->first, "\r\n");
+        ($salt{$user}) = asked() =~ /,s=(.*?),/;
+        $c->say("*\r\n");
+        $c->line;
+        is $salt{$user}, $salt{ $user =~ s/@.*//r }, "the salt of $user";
+    }
+    for my $authzid ('dom', 'dom@example.com') {
+        reconnect($domain);
+        like scram(Scram->new(user => 'dom', password => 'secret', authzid => $authzid), 'SCRAM-SHA-256', 1), $in, "dom is $authzid";
+    }
 }
 reconnect();
 for (['!!', 'no base64'], ['AAAA' x 2000, 'too much'], ['eA==', 'no message of SCRAM']) {
