@@ -175,6 +175,7 @@ static char const *filled(char const *s) {
 /* The session is where the program has left it, which need not be HOME. */
 static struct auth_result take_account(struct job const *j, char const *asked,
                                        struct auth_account *a) {
+  static char options[OPTIONS_MAX];
   char const *f[REPORT_COUNT];
   uint32_t uid, gid;
   if (!split(j, f) || !scan_id(f[REPORT_UID], &uid) || !scan_id(f[REPORT_GID], &gid) ||
@@ -189,6 +190,8 @@ static struct auth_result take_account(struct job const *j, char const *asked,
   a->maildir = filled(f[REPORT_MAILDIR]);
   a->options = filled(f[REPORT_OPTIONS]);
   a->quota = filled(f[REPORT_QUOTA]);
+  if (!options_complete(&a->options, options))
+    return failed(*j->words, "it sets OPTIONS of more than 4000 bytes", 0);
   if (!a->home || *a->home != '/')
     return failed(*j->words, "it sets no HOME, and is in no directory that has a name", 0);
   char const *superuser = account_superuser(a);

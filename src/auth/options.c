@@ -3,6 +3,7 @@
 #include "auth/source.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* One option off the front; null at the end. */
@@ -65,5 +66,13 @@ bool options_merge(char const *own, char const *defaults, char *merged, size_t r
     if (!find_option(own, option, name_size, &found) && !append(merged, room, &used, option, size))
       return false;
   }
+  return true;
+}
+
+bool options_complete(char const **options, char room[OPTIONS_MAX]) {
+  char const *defaults = getenv("DEFAULTOPTIONS");
+  if (!defaults || !*defaults) return true;
+  if (!options_merge(*options, defaults, room, OPTIONS_MAX)) return false;
+  *options = room;
   return true;
 }

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTIONS_MAX = 4000 };
-
 static struct auth_result const unknown_user = {AUTH_DECLINE, "unknown-user"};
 static struct auth_result const no_password = {AUTH_DECLINE, "no-password"};
 
@@ -53,12 +51,10 @@ void source_forget(struct source_entry *e) {
 }
 
 static char const *merge_options(struct source_entry *e) {
-  char const *defaults = getenv("DEFAULTOPTIONS");
-  char merged[OPTIONS_MAX];
-  if (!defaults || !*defaults) return 0;
-  if (!options_merge(e->account.options, defaults, merged, sizeof merged))
-    return "the options are longer than 4000 bytes";
-  e->account.options = source_keep(e, merged);
+  char const *options = e->account.options;
+  char room[OPTIONS_MAX];
+  if (!options_complete(&options, room)) return "the options are longer than 4000 bytes";
+  if (options == room) e->account.options = source_keep(e, room);
   return 0;
 }
 

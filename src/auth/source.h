@@ -151,7 +151,9 @@ enum source_answer who_ask(struct source const *, struct source_query const *,
 size_t options_get(char const *options, char const *name, char const **value);
 /* The account's own, then those of `defaults` that it does not have; false if room is too small. */
 bool options_merge(char const *own, char const *defaults, char *merged, size_t room);
-
+enum { OPTIONS_MAX = 4000 };
+/* Adds DEFAULTOPTIONS, if there are any, and then they are in `room`; false if it is too small. */
+bool options_complete(char const **options, char room[OPTIONS_MAX]);
 /* Whether `disable` and the service's name is among the options, and not 0. */
 bool options_disable(char const *options, char const *service);
 

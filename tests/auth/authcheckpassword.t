@@ -82,6 +82,9 @@ is reason("joe\0" . 'x' x 600 . "\0x\0", "$T/classic"), 'declined too-long-for-c
 is reason("joe\0" . 'x' x (512 - 7) . "\0x\0", "$T/classic"), 'declined wrong-password', '... and all it can';
 is reason($right, "$T/classic", env => { DEFDOMAIN => '@x' }), 'declined wrong-password', 'it gets the whole name';
 is reason($right, "$T/classic", env => { OPTIONS => 'disableimap=1' }), 'accept', 'only what the program says';
+is reason($right, "$T/classic", env => { DEFAULTOPTIONS => 'disableimap=1' }), 'refused disabled', '... and DEFAULTOPTIONS';
+like run($right, "$T/classic", env => { DEFAULTOPTIONS => 'a=b' })->{out}, qr/^env=OPTIONS=x=y,a=b$/m, '... besides its own';
+is reason($right, "$T/classic", env => { DEFAULTOPTIONS => 'a=' . 'b' x 4000 }), 'unavailable checkpassword', '... and not too many';
 
 is reason($right, program('three', 'exit 3')), 'declined wrong-password', 'exit 3, vchkpw\'s word';
 is reason($right, program('temp', 'exit 111')), 'unavailable checkpassword', 'exit 111: temporary';
