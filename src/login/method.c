@@ -39,21 +39,23 @@ enum {
 };
 
 /* Modules that take something else than passwords, or more. */
-static struct {
+static struct provider {
   char const *module;
-  uint32_t methods;
+  uint32_t methods, wished; /* `wished`: if IMAP_CRAM_MD5 says so */
 } const providers[] = {
-    {"authcram", 1 << METHOD_CRAM_MD5},
-    {"authscram", SCRAM},
-    {"authexternal", 1 << METHOD_EXTERNAL},
-    {"authoauth", 1 << METHOD_OAUTHBEARER | 1 << METHOD_XOAUTH2},
-    {"authclient", PASSWORDS | 1 << METHOD_CRAM_MD5},
+    {"authcram", 1 << METHOD_CRAM_MD5, 0},
+    {"authscram", SCRAM, 0},
+    {"authexternal", 1 << METHOD_EXTERNAL, 0},
+    {"authoauth", 1 << METHOD_OAUTHBEARER | 1 << METHOD_XOAUTH2, 0},
+    /* Few auth services have secrets for it, and clients that find it offered may try no other. */
+    {"authclient", PASSWORDS, 1 << METHOD_CRAM_MD5},
 };
 
 static uint32_t methods_of(char const *module) {
-  for (size_t i = 0; i < sizeof providers / sizeof *providers; i++)
-    if (!strcmp(module, providers[i].module)) return providers[i].methods;
-  return PASSWORDS;
+  struct provider const *p = providers, *end = p + sizeof providers / sizeof *p;
+  while (p < end && strcmp(module, p->module) != 0) p++;
+  if (p == end) return PASSWORDS;
+  return p->methods | (setting_switch("IMAP_CRAM_MD5", false) ? p->wished : 0);
 }
 
 uint32_t methods_of_chain(char const *const *argv) {

@@ -143,6 +143,14 @@ static void test_chain(void) {
           1 << METHOD_LOGIN | 1 << METHOD_PLAIN, "every module takes passwords");
   is_uint(methods_of_chain(WORDS("imaplogin", "authcram", "/x/authexternal", "imapd", "authpwd")),
           1 << METHOD_CRAM_MD5 | 1 << METHOD_EXTERNAL, "but for those of mechanisms");
+  is_uint(methods_of_chain(WORDS("imaplogin", "authclient", "imapd")),
+          1 << METHOD_LOGIN | 1 << METHOD_PLAIN, "an auth service: passwords");
+  setenv("IMAP_CRAM_MD5", "1", 1);
+  is_uint(methods_of_chain(WORDS("imaplogin", "authclient", "imapd")),
+          1 << METHOD_LOGIN | 1 << METHOD_PLAIN | 1 << METHOD_CRAM_MD5, "and CRAM-MD5 if wished");
+  is_uint(methods_of_chain(WORDS("imaplogin", "authpwd", "imapd")),
+          1 << METHOD_LOGIN | 1 << METHOD_PLAIN, "which is no other module's affair");
+  unsetenv("IMAP_CRAM_MD5");
 }
 
 static void test_boundaries(void) {
