@@ -284,8 +284,8 @@ static void say_unmet(char const *name, char const *why, char const *remedy) {
             (char *)0);
 }
 
-/* What files of Courier's may ask for and tlsd serves without giving it; it has no better moment to
- * say so, as it starts for each connection. */
+/* What files of Courier's may ask for and tlsd serves without giving it, and what asks for nothing
+ * alone; there is no better moment to say so, as the others start for each connection. */
 static void check_settings(void) {
   static char const *const protocols[] = {"TLS_PROTOCOL", "TLS_STARTTLS_PROTOCOL"};
   for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++)
@@ -296,6 +296,10 @@ static void check_settings(void) {
     say_unmet("TLS_PRIORITY",
               "tlsd does not know the notation of GnuTLS, and goes by TLS_CIPHER_LIST",
               "unset it; what it excluded can be excluded there");
+  char const *verify = setting("TLS_VERIFYPEER");
+  if (setting("TLS_EXTERNAL") && (!verify || !strcmp(verify, "NONE")))
+    say_unmet("TLS_EXTERNAL", "clients are not asked for certificates: TLS_VERIFYPEER is NONE",
+              "set that to PEER, and TLS_TRUSTCERTS");
 }
 
 /* Whatever is wrong, the service starts: tlsd will say it again. */

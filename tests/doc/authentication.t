@@ -51,6 +51,7 @@ SKIP: {
     skip 'authsqlite is not built here', 2 unless -x "$BIN/authsqlite";
     skip 'no sqlite3 here', 2 unless grep { -x "$_/sqlite3" } split /:/, $ENV{PATH};
     is try('table'), '0 ', 'a table of users';
+    is((stat "$top/conf/users.db")[2] & 0777, 0600, '... whose hashes are root\'s to read');
     spew("$top/conf/authsqliterc", example('settings'));
     mkdir "$top/env";
     is try('sqlite'), "0 $session", 'the module admits that user, there';

@@ -127,6 +127,10 @@ like "$(cat err)" "path=$T/conf/imapd.pem.192.0.2.1 why=.*does not belong" "  an
 like "$(cat err)" "path=$T/conf/imapd.pem.ecdsa why=.*has expired" "  the second kind"
 run -l
 is "$code$(cat err)" 0 "no TLS_CERTFILE: nothing to check"
+TLS_EXTERNAL=CN TLS_VERIFYPEER=NONE run -l
+like "$code$(cat err)" "^0.*setting-unmet name=TLS_EXTERNAL value=CN why=.*TLS_VERIFYPEER is NONE" "TLS_EXTERNAL alone does nothing"
+TLS_EXTERNAL=CN TLS_VERIFYPEER=PEER run -l
+is "$code$(cat err)" 0 "  with TLS_VERIFYPEER it does"
 
 for arguments in "" "-x" "a b c" "-l x" "-k"; do
   # shellcheck disable=SC2086 # words
