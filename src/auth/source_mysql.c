@@ -82,6 +82,11 @@ static void disconnect(void) {
   database.handle = 0;
 }
 
+/* libmariadb would leave it to whatever a checkpassword program's user runs. */
+static void keep_to_ourselves(void) {
+  fd_close_on_exec((int)mysql_get_socket(database.handle), true);
+}
+
 static int connect_to(int64_t deadline) {
   char const *why = "out of memory";
   database.handle = mysql_init(0);
@@ -91,8 +96,10 @@ static int connect_to(int64_t deadline) {
   if (!mysql_real_connect(database.handle, database.server, database.user, database.password,
                           database.name, database.port, database.socket, database.flags))
     why = mysql_error(database.handle);
-  else if (!wants_tls() || mysql_get_ssl_cipher(database.handle))
+  else if (!wants_tls() || mysql_get_ssl_cipher(database.handle)) {
+    keep_to_ourselves();
     return 0;
+  }
 fail:
   sql_log(&driver, "connect", place(), why);
   if (database.handle) disconnect();

@@ -106,6 +106,8 @@ sub questions {
     is $answer, 'accept', 'the right password';
     is seen($r, 'uid'), "$UID,$UID", 'the uid';
     unlike $r->{out}, qr/\Q$prefix\E|secret/, 'no setting of the database is left to the session';
+    $r = run_module(["$BIN/$module", "$T/program"], plain => 1, input => "ann\0secret\0x\0", env => \%env);
+    is seen($r, 'fds'), '0 1 2', 'nor to a checkpassword program\'s the connection to it';
     is $try->('ann', 'Secret', %env), 'wrong-password', 'a wrong one';
     is $try->('ann', '', %env), 'wrong-password', 'an empty one';
     is $try->('nobody', 'secret', %env), 'unknown-user', 'an unknown user';

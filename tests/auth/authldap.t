@@ -116,6 +116,8 @@ for my $way (sort keys %ways) {
     is seen($r, 'env') =~ s/.*?((?:MAILDIR|MAILDIRQUOTA|OPTIONS|USER)=[^|]*)/$1|/gr =~ s/\|[^|]*\z//r,
         'MAILDIR=maildirs/ann|MAILDIRQUOTA=2000S|OPTIONS=disableimap=0,sharedgroup=staff|USER=ann@example.com', 'and the account';
     unlike $r->{out}, qr/LDAP|secret/, 'without the settings';
+    $r = run_module(["$BIN/authldap", "$T/program"], plain => 1, input => "ann\0secret\0x\0", env => \%env);
+    is seen($r, 'fds'), '0 1 2', '... and without the connection';
     is try_it('ann', 'Secret', %env), 'wrong-password', 'a wrong one';
     is try_it('ann', '', %env), 'wrong-password', 'an empty one is no anonymous bind';
     is try_it('ssha', 'secret', %env), 'accept', 'a salted hash';
