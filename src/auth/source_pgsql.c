@@ -15,8 +15,33 @@ static struct {
   char const *connection, *name, *charset;
 } database;
 
+/* As libpq tells them: anything else is the name of a database. */
+static bool is_connection_string(char const *s) {
+  return strchr(s, '=') || !strncmp(s, "postgresql://", 13) || !strncmp(s, "postgres://", 11);
+}
+
+static bool is_good_option(PQconninfoOption const *o) {
+  return strcmp(o->keyword, "port") != 0 || !o->val || !o->val[strspn(o->val, "0123456789,")];
+}
+
+/* Here and without libpq's own words: they would bring the part that is wrong into the log, which
+ * may well be the password, with a blank or a percent sign in it. */
+static void check_connection_string(char const *s) {
+  if (!is_connection_string(s)) return;
+  PQconninfoOption *options = PQconninfoParse(s, 0);
+  PQconninfoOption const *o = options;
+  while (o && o->keyword && is_good_option(o)) o++;
+  if (!o || o->keyword)
+    log_die(EXIT_MISUSE, "misconfigured", "variable", "PGSQL_CONNECTION", "why",
+            "libpq cannot read it", "remedy",
+            "quote values with blanks as 'text'; in an address write % as %25, / as %2F, @ as %40",
+            (char *)0);
+  PQconninfoFree(options);
+}
+
 static void configure(void) {
   database.connection = sql_setting(&driver, "CONNECTION", "");
+  check_connection_string(database.connection);
   database.name = sql_setting(&driver, "DATABASE", "");
   database.charset = sql_setting(&driver, "CHARACTER_SET", "UTF8");
 }
