@@ -112,7 +112,7 @@ sub set {
     my ($password, @words) = @_;
     local $SIG{PIPE} = 'IGNORE'; # it may refuse before it reads
     open my $p, '|-', 'sh', '-c', '"$0" "$@" 2>' . "$T/log", "$BIN/userdbpw", @words or die;
-    print $p "$password\n";
+    syswrite $p, "$password\n"; # what print keeps back would spoil the status when it cannot be written
     close $p;
     return $? >> 8;
 }
