@@ -32,11 +32,11 @@ static int common_hash(uint32_t client_hashes) {
 /* The hash to sign with, if these credentials will do for the suite and the client. */
 static int hash_for(struct credentials const *c, br_ssl_server_context const *server,
                     unsigned int key_exchange) {
-  br_ec_private_key const *ec = br_skey_decoder_get_ec(&c->key);
   uint32_t client_hashes = br_ssl_server_get_client_hashes(server);
-  if (!ec) return key_exchange == BR_SSLKEYX_ECDHE_RSA ? common_hash(client_hashes & 0xFF) : 0;
+  if (c->key.type == BR_KEYTYPE_RSA)
+    return key_exchange == BR_SSLKEYX_ECDHE_RSA ? common_hash(client_hashes & 0xFF) : 0;
   if (key_exchange != BR_SSLKEYX_ECDHE_ECDSA) return 0;
-  if (!(br_ssl_server_get_client_curves(server) >> ec->curve & 1)) return 0;
+  if (!(br_ssl_server_get_client_curves(server) >> c->key.ec.curve & 1)) return 0;
   return common_hash(client_hashes >> ECDSA_HASHES & 0xFF);
 }
 
@@ -114,9 +114,9 @@ static size_t sign(br_ssl_server_policy_class const **context, unsigned int algo
   int id = (int)(algorithm & 0xFF);
   if (hash_size > sizeof hash) return 0;
   memcpy(hash, data, hash_size);
-  br_rsa_private_key const *rsa = br_skey_decoder_get_rsa(&c->chosen->key);
-  if (rsa) return sign_rsa(rsa, id, hash, hash_size, data, room);
-  return sign_ec(br_skey_decoder_get_ec(&c->chosen->key), id, hash, data, room);
+  struct private_key const *key = &c->chosen->key;
+  if (key->type == BR_KEYTYPE_RSA) return sign_rsa(&key->rsa, id, hash, hash_size, data, room);
+  return sign_ec(&key->ec, id, hash, data, room);
 }
 
 static br_ssl_server_policy_class const policy = {

@@ -63,14 +63,13 @@ static void add(br_sha256_context *hash, void const *data, size_t size) {
 }
 
 static void add_credentials(br_sha256_context *hash, struct credentials const *c) {
-  br_rsa_private_key const *rsa = br_skey_decoder_get_rsa(&c->key);
-  br_ec_private_key const *ec = br_skey_decoder_get_ec(&c->key);
   for (size_t i = 0; i < c->chain_length; i++) add(hash, c->chain[i].data, c->chain[i].data_len);
-  if (rsa) {
-    add(hash, rsa->p, rsa->plen);
-    add(hash, rsa->q, rsa->qlen);
+  if (c->key.type == BR_KEYTYPE_RSA) {
+    add(hash, c->key.rsa.p, c->key.rsa.plen);
+    add(hash, c->key.rsa.q, c->key.rsa.qlen);
+  } else {
+    add(hash, c->key.ec.x, c->key.ec.xlen);
   }
-  if (ec) add(hash, ec->x, ec->xlen);
 }
 
 /* Of everything that a session must not outlive. */

@@ -84,13 +84,13 @@ static void say_names(struct check *c, struct certificate const *cert) {
 
 static void describe(struct check *c, size_t number, struct certificate const *cert) {
   char subject[512], issuer[512], from[32], to[32], key[32];
-  br_x509_decoder_context decoder;
+  br_x509_pkey public;
   char const *algorithm = certificate_algorithm(cert);
   name_text(cert->subject, subject, sizeof subject);
   name_text(cert->issuer, issuer, sizeof issuer);
   date_text(cert->not_before, from);
   date_text(cert->not_after, to);
-  key_text(certificate_key(cert, &decoder), key);
+  key_text(certificate_key(cert, &public) ? &public : 0, key);
   say(c, "%zu. subject    %s\n", number, subject);
   say_names(c, cert);
   say(c, "   issuer     %s\n   valid      %s to %s\n   key        %s\n   signature  %s\n", issuer,
@@ -117,10 +117,10 @@ static void check_dates(struct check *c, size_t number, struct certificate const
 
 static void check_strength(struct check *c, size_t number, struct certificate const *cert) {
   char why[128];
-  br_x509_decoder_context decoder;
-  br_x509_pkey const *key = certificate_key(cert, &decoder);
+  br_x509_pkey key;
   char const *algorithm = certificate_algorithm(cert);
-  if (key && key->key_type == BR_KEYTYPE_RSA && 8 * key->key.rsa.nlen < RSA_BITS_MIN) {
+  if (certificate_key(cert, &key) && key.key_type == BR_KEYTYPE_RSA &&
+      8 * key.key.rsa.nlen < RSA_BITS_MIN) {
     snprintf(why, sizeof why, "the key of certificate %zu has less than %d bits", number,
              RSA_BITS_MIN);
     problem(c, why, "get one with a longer key; clients refuse this one");

@@ -1,4 +1,4 @@
-/* The fields of a certificate (RFC 5280 section 4.1) that BearSSL does not tell. */
+/* The fields of a certificate (RFC 5280 section 4.1). */
 #include "x509/x509.h"
 
 #include <arpa/inet.h>
@@ -80,7 +80,7 @@ static bool parse_signed_part(struct certificate *c, struct der rest) {
   if (!der_take(&rest, DER_SEQUENCE, &validity)) return false;
   if (!take_time(&validity, &c->not_before) || !take_time(&validity, &c->not_after)) return false;
   if (!der_take(&rest, DER_SEQUENCE, &c->subject)) return false;
-  if (!der_take(&rest, DER_SEQUENCE, &ignored)) return false; /* public key: BearSSL's matter */
+  if (!der_take(&rest, DER_SEQUENCE, &c->public_key)) return false;
   while (der_next(&rest, &item))
     if (item.tag == EXTENSIONS && !find_alternative_names(c, item.content)) return false;
   return !rest.size;
@@ -96,12 +96,7 @@ bool certificate_parse(struct certificate *c, struct der bytes) {
   if (!parse_signed_part(c, item.content)) return false;
   if (!der_take(&outer, DER_SEQUENCE, &algorithm)) return false;
   if (!der_take(&algorithm, DER_OID, &c->algorithm)) return false;
-  if (!der_take(&outer, DER_BITS, &c->signature) || outer.size) return false;
-  /* A BIT STRING begins with the number of bits that are too many. */
-  if (!c->signature.size || *c->signature.data) return false;
-  c->signature.data++;
-  c->signature.size--;
-  return true;
+  return der_take_bits(&outer, &c->signature) && !outer.size;
 }
 
 /* A DNS name in printable characters, or an address; false for what is neither. */
@@ -126,10 +121,4 @@ bool certificate_next_host(struct der *rest, char text[HOST_NAME_MAX_TEXT]) {
 
 bool certificate_is_self_issued(struct certificate const *c) {
   return der_equal(c->issuer, c->subject);
-}
-
-br_x509_pkey const *certificate_key(struct certificate const *c, br_x509_decoder_context *decoder) {
-  br_x509_decoder_init(decoder, 0, 0);
-  br_x509_decoder_push(decoder, c->whole.data, c->whole.size);
-  return br_x509_decoder_get_pkey(decoder);
 }

@@ -43,6 +43,15 @@ bool der_take(struct der *rest, unsigned int tag, struct der *content) {
   return true;
 }
 
+bool der_take_bits(struct der *rest, struct der *bytes) {
+  struct der after = *rest;
+  if (!der_take(&after, DER_BITS, bytes) || !bytes->size || *bytes->data) return false;
+  bytes->data++;
+  bytes->size--;
+  *rest = after;
+  return true;
+}
+
 bool der_equal(struct der a, struct der b) {
   return a.size == b.size && (!a.size || !memcmp(a.data, b.data, a.size));
 }

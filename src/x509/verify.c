@@ -24,12 +24,14 @@ static struct algorithm {
   8, {                                    \
     0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, n \
   }
+    {"RSA with SHA-224", RSA_OID(14), BR_KEYTYPE_RSA, &br_sha224_vtable, BR_HASH_OID_SHA224},
     {"RSA with SHA-256", RSA_OID(11), BR_KEYTYPE_RSA, &br_sha256_vtable, BR_HASH_OID_SHA256},
     {"RSA with SHA-384", RSA_OID(12), BR_KEYTYPE_RSA, &br_sha384_vtable, BR_HASH_OID_SHA384},
     {"RSA with SHA-512", RSA_OID(13), BR_KEYTYPE_RSA, &br_sha512_vtable, BR_HASH_OID_SHA512},
     {"RSA with SHA-1", RSA_OID(5), BR_KEYTYPE_RSA, &br_sha1_vtable, BR_HASH_OID_SHA1},
     {"RSA with MD5", RSA_OID(4), 0, 0, 0},
     {"RSA-PSS", RSA_OID(10), 0, 0, 0},
+    {"ECDSA with SHA-224", ECDSA_OID(1), BR_KEYTYPE_EC, &br_sha224_vtable, 0},
     {"ECDSA with SHA-256", ECDSA_OID(2), BR_KEYTYPE_EC, &br_sha256_vtable, 0},
     {"ECDSA with SHA-384", ECDSA_OID(3), BR_KEYTYPE_EC, &br_sha384_vtable, 0},
     {"ECDSA with SHA-512", ECDSA_OID(4), BR_KEYTYPE_EC, &br_sha512_vtable, 0},
@@ -52,6 +54,11 @@ static struct algorithm const *algorithm_of(struct certificate const *c) {
 char const *certificate_algorithm(struct certificate const *c) {
   struct algorithm const *a = algorithm_of(c);
   return a ? a->name : 0;
+}
+
+br_hash_class const *certificate_hash(struct certificate const *c) {
+  struct algorithm const *a = algorithm_of(c);
+  return a ? a->hash : 0;
 }
 
 static size_t hash_signed_part(struct certificate const *c, br_hash_class const *class,
@@ -77,13 +84,12 @@ static bool check_signature(struct certificate const *c, struct algorithm const 
 
 enum signed_by certificate_signed_by(struct certificate const *c,
                                      struct certificate const *issuer) {
-  br_x509_decoder_context decoder;
+  br_x509_pkey key;
   struct algorithm const *a = algorithm_of(c);
   if (!der_equal(c->issuer, issuer->subject)) return SIGNED_BY_OTHER;
-  br_x509_pkey const *key = certificate_key(issuer, &decoder);
-  if (!a || !a->key_type || !key) return SIGNED_UNKNOWN;
-  if (key->key_type != a->key_type) return SIGNED_BY_OTHER;
-  return check_signature(c, a, key) ? SIGNED_BY : SIGNED_BY_OTHER;
+  if (!a || !a->key_type || !certificate_key(issuer, &key)) return SIGNED_UNKNOWN;
+  if (key.key_type != a->key_type) return SIGNED_BY_OTHER;
+  return check_signature(c, a, &key) ? SIGNED_BY : SIGNED_BY_OTHER;
 }
 
 static bool host_matches(char const *pattern, char const *host) {

@@ -1,8 +1,9 @@
-/* x509: certificates and private keys as files hold them.  What BearSSL needs for TLS it reads
- * itself; here is what it has no words for, for the choice of certificates and for tlscheck(8).
+/* x509: certificates and private keys as files hold them, for TLS, for the choice of certificates
+ * and for tlscheck(8).  Certificates of others (clients, authorities) BearSSL reads itself.
  *
  *   der.c          DER, within bounds
  *   certificate.c  the fields of a certificate
+ *   key.c          public and private keys
  *   name.c         distinguished names, as text and as c_rehash(1) hashes them
  *   verify.c       who signed a certificate, and whom it is for
  *   pem.c          the objects of a PEM file
@@ -51,6 +52,8 @@ struct der_item {
 bool der_next(struct der *rest, struct der_item *);
 /* The same if it has this tag; otherwise `rest` stays. */
 bool der_take(struct der *rest, unsigned int tag, struct der *content);
+/* A BIT STRING of whole bytes, without the number of bits that are too many. */
+bool der_take_bits(struct der *rest, struct der *bytes);
 bool der_equal(struct der, struct der);
 
 /* ---- certificate.c: RFC 5280 section 4.1.  Slices of the bytes given ---- */
@@ -58,6 +61,7 @@ struct certificate {
   struct der whole, to_be_signed;
   struct der issuer, subject;    /* contents of their SEQUENCEs */
   int64_t not_before, not_after; /* seconds since 1970 */
+  struct der public_key;         /* content of SubjectPublicKeyInfo */
   struct der alternative_names;  /* content of GeneralNames, empty if there are none */
   struct der algorithm;          /* object identifier of the signature's */
   struct der signature;
@@ -68,8 +72,23 @@ bool certificate_parse(struct certificate *, struct der bytes);
 enum { HOST_NAME_MAX_TEXT = 256 };
 bool certificate_next_host(struct der *rest, char text[HOST_NAME_MAX_TEXT]);
 bool certificate_is_self_issued(struct certificate const *);
-/* The public key, within the decoder; null if it is none that BearSSL knows. */
-br_x509_pkey const *certificate_key(struct certificate const *, br_x509_decoder_context *);
+
+/* ---- key.c ---- */
+/* BearSSL's limits: P-521, RSA-4096. */
+enum { EC_POINT_MAX = 133, RSA_MODULUS_MAX = 512, RSA_FACTOR_MAX = 260 };
+/* Lives at one address: the rest points into bytes. */
+struct private_key {
+  int type; /* BR_KEYTYPE_RSA or BR_KEYTYPE_EC; 0 if there is none */
+  br_rsa_private_key rsa;
+  br_ec_private_key ec;
+  unsigned char *point; /* the public half of an EC key, if it is there */
+  size_t point_size, size;
+  unsigned char bytes[5 * RSA_FACTOR_MAX];
+};
+/* In PKCS#8, PKCS#1 or SEC1.  False if it is none that BearSSL knows. */
+bool private_key_read(struct private_key *, struct der bytes);
+/* The public key, which lies within the certificate.  False as above. */
+bool certificate_key(struct certificate const *, br_x509_pkey *);
 
 /* ---- name.c ---- */
 /* `CN=mail.example.org, O=Example`, cut short to fit; what is not printable ASCII as \xHH. */
@@ -84,6 +103,8 @@ enum signed_by { SIGNED_BY_OTHER, SIGNED_BY, SIGNED_UNKNOWN };
 enum signed_by certificate_signed_by(struct certificate const *, struct certificate const *issuer);
 /* "ECDSA with SHA-256"; null if unknown. */
 char const *certificate_algorithm(struct certificate const *);
+/* The hash function of the signature's algorithm; null if it has none, or it is unknown. */
+br_hash_class const *certificate_hash(struct certificate const *);
 /* Whether the certificate is for this host name or address, by its alternative names alone, with a
  * `*` as the whole first label (RFC 6125 sections 6.4.3 and 6.4.4). */
 bool certificate_is_for(struct certificate const *, char const *host);
@@ -106,8 +127,7 @@ enum {
 struct credentials {
   br_x509_certificate chain[CHAIN_MAX]; /* the server's own first */
   size_t chain_length;
-  br_skey_decoder_context key;    /* the decoded key lies in here */
-  char end_point[END_POINT_SIZE]; /* SSL_SERVER_END_POINT; empty if the certificate has none */
+  struct private_key key;
   size_t der_size;
   unsigned char der[PEM_FILE_MAX];
 };
@@ -130,6 +150,9 @@ int x509_credentials_prove(struct credentials const *, char const *certfile, cha
 /* Only the certificates. */
 int x509_credentials_load_chain(struct credentials *, char const *certfile,
                                 struct certificate_problem *);
+/* What a client can tie a login to this connection by (SSL_SERVER_END_POINT); empty if the
+ * certificate has none such. */
+void x509_end_point(struct credentials const *, char text[END_POINT_SIZE]);
 /* How much of it means anything. */
 size_t x509_credentials_size(struct credentials const *);
 void x509_credentials_wipe(struct credentials *);

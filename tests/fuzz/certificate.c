@@ -1,4 +1,5 @@
-/* Certificates (x509/): what is taken apart stays within its bytes, and names stay printable. */
+/* Certificates and keys (x509/): what is taken apart stays within its bytes, and names stay
+ * printable. */
 #include "fuzz.h"
 #include "x509/x509.h"
 
@@ -32,15 +33,24 @@ static void check_certificate(struct der bytes) {
   if (!certificate_parse(&c, bytes)) return;
   must(is_within(c.issuer, c.to_be_signed) && is_within(c.subject, c.to_be_signed));
   must(is_within(c.alternative_names, c.to_be_signed) && is_within(c.signature, bytes));
+  must(is_within(c.public_key, c.to_be_signed));
   check_names(&c);
   enum signed_by self = certificate_signed_by(&c, &c);
   if (!certificate_is_self_issued(&c)) must(self == SIGNED_BY_OTHER);
+}
+
+static void check_key(struct der bytes) {
+  struct private_key k;
+  if (!private_key_read(&k, bytes)) return;
+  must(k.size <= sizeof k.bytes && k.size <= bytes.size);
+  must(k.type == BR_KEYTYPE_RSA || (k.type == BR_KEYTYPE_EC && k.ec.xlen));
 }
 
 static bool take(void *context, char const *name, struct der bytes) {
   (void)context;
   must(strlen(name) < 128);
   check_certificate(bytes);
+  check_key(bytes);
   return true;
 }
 
@@ -49,6 +59,7 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size) {
   char *copy = malloc(size + 1);
   if (!copy) return 0;
   check_certificate((struct der){data, size});
+  check_key((struct der){data, size});
   memcpy(copy, data, size);
   pem_each(copy, size, take, 0);
   free(copy);

@@ -69,9 +69,9 @@ static void client_init(struct tls_client *c, struct credentials const *own,
   c->tls.eng.rng_os_rand_done = 1;
   br_ssl_engine_inject_entropy(&c->tls.eng, "client", 6);
   if (own)
-    br_ssl_client_set_single_ec(&c->tls, own->chain, own->chain_length,
-                                br_skey_decoder_get_ec(&key->key), BR_KEYTYPE_SIGN, BR_KEYTYPE_EC,
-                                br_ec_get_default(), br_ecdsa_sign_asn1_get_default());
+    br_ssl_client_set_single_ec(&c->tls, own->chain, own->chain_length, &key->key.ec,
+                                BR_KEYTYPE_SIGN, BR_KEYTYPE_EC, br_ec_get_default(),
+                                br_ecdsa_sign_asn1_get_default());
 }
 
 static inline bool client_is_in(struct tls_client const *c, unsigned int states) {

@@ -62,7 +62,7 @@ static void fields(void) {
   struct certificate c;
   char text[300], small[20];
   uint32_t hash;
-  br_x509_decoder_context decoder;
+  br_x509_pkey key;
   ok(certificate_parse(&c, (struct der){bytes, size}), "it is a certificate");
   is_uint((uint64_t)c.not_before, 1795241253, "not before");
   is_uint((uint64_t)c.not_after, 2110601253, "not after");
@@ -77,8 +77,9 @@ static void fields(void) {
   ok(name_hash(c.subject, &hash), "its hash");
   is_uint(hash, 0xe2dfcefa, "is OpenSSL's");
   is(certificate_algorithm(&c), "ECDSA with SHA-256", "signature");
-  br_x509_pkey const *key = certificate_key(&c, &decoder);
-  ok(key && key->key_type == BR_KEYTYPE_EC && key->key.ec.curve == BR_EC_secp256r1, "key");
+  ok(certificate_key(&c, &key) && key.key_type == BR_KEYTYPE_EC &&
+         key.key.ec.curve == BR_EC_secp256r1,
+     "key");
   is_uint(certificate_signed_by(&c, &c), SIGNED_BY, "signed by itself");
 }
 
@@ -121,14 +122,14 @@ static bool digest(unsigned char const *from, size_t n) {
   struct certificate c;
   char text[HOST_NAME_MAX_TEXT];
   uint32_t hash;
-  br_x509_decoder_context decoder;
+  br_x509_pkey key;
   memcpy(copy, from, n);
   bool good = certificate_parse(&c, (struct der){copy, n});
   if (good) {
     name_text(c.subject, text, sizeof text);
     name_hash(c.issuer, &hash);
     certificate_is_for(&c, "mail.example.org");
-    certificate_key(&c, &decoder);
+    certificate_key(&c, &key);
     struct der rest = c.alternative_names;
     while (certificate_next_host(&rest, text))
       ;
