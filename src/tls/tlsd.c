@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -133,26 +134,8 @@ static void wipe_environment(void) {
   *environ = 0;
 }
 
-/* An end of the engine's, where it is to be; whatever else was there is closed. */
-static int place(int fd, int number) {
-  if (fd < 0) close(number);
-  if (fd >= 0 && dup2(fd, number) < 0) _exit(EXIT_TEMPORARY);
-  return fd < 0 ? -1 : number;
-}
-
-/* Leaves open 2 (until confined) and the ends. */
-static noreturn void engine_begin(struct engine_settings const *s,
-                                  struct engine_ends const *given) {
-  struct engine_ends ends = {
-      .control = place(given->control, 3),
-      .chain = place(given->chain, 4),
-      .loader = place(given->loader, 5),
-      .sessions = place(given->sessions, 6),
-  };
-  close(1);
-  fd_close_from(7);
-  wipe_environment();
-  engine_run(s, &ends);
+static noreturn void die_fork(void) {
+  log_die_failure(EXIT_TEMPORARY, "fork", 0, "raise the limit of processes");
 }
 
 static noreturn void loader_begin(struct engine_settings *s, struct certificate_files const *files,
@@ -166,33 +149,58 @@ static noreturn void loader_begin(struct engine_settings *s, struct certificate_
   loader_run(files, 3);
 }
 
-static noreturn void die_fork(void) {
-  log_die_failure(EXIT_TEMPORARY, "fork", 0, "raise the limit of processes");
+/* By the engine, before it has read anything of anybody: its socket to the loader, -1 if there are
+ * no files for names.  Its end is ignored, so that it leaves no zombie. */
+static int loader_start(struct engine_settings *s, struct certificate_files const *files) {
+  if (!identity_has_names(files)) return -1;
+  struct link l = link_make();
+  signal(SIGCHLD, SIG_IGN);
+  pid_t pid = fork();
+  if (pid < 0) die_fork();
+  if (!pid) loader_begin(s, files, l.ours);
+  return l.theirs;
 }
 
-/* Forked twice: engine and loader are init's children, and no program of the chain finds a zombie.
- */
+/* An end of the engine's, where it is to be; whatever else was there is closed. */
+static int place(int fd, int number) {
+  if (fd < 0) close(number);
+  if (fd >= 0 && dup2(fd, number) < 0) _exit(EXIT_TEMPORARY);
+  return fd < 0 ? -1 : number;
+}
+
+/* Leaves open 2 (until confined) and the ends. */
+static noreturn void engine_begin(struct engine_settings *s, struct certificate_files const *files,
+                                  struct engine_ends const *given) {
+  int loader = loader_start(s, files);
+  struct engine_ends ends = {
+      .control = place(given->control, 3),
+      .chain = place(given->chain, 4),
+      .loader = place(loader, 5),
+      .sessions = place(given->sessions, 6),
+  };
+  close(1);
+  fd_close_from(7);
+  wipe_environment();
+  engine_run(s, &ends);
+}
+
+/* No program of the chain may find a zombie.  An engine whose handshake is awaited here lives as
+ * long as the connection and can be the child of what we become.  One that only waits to be asked
+ * goes where nobody asks it, long before the session ends: it is forked twice and becomes init's
+ * child. */
 static void engine_start(struct engine_settings *s, struct certificate_files const *files,
-                         struct engine_ends ends) {
+                         struct engine_ends const *ends, bool on_request) {
   int status;
-  struct link loader = {-1, -1};
-  if (identity_has_names(files)) loader = link_make();
-  ends.loader = loader.theirs;
-  pid_t between = fork();
-  if (between < 0) die_fork();
-  if (!between) {
-    pid_t pid = loader.ours < 0 ? 1 : fork();
-    if (!pid) loader_begin(s, files, loader.ours);
-    if (pid > 0) pid = fork();
+  pid_t pid = fork();
+  if (pid < 0) die_fork();
+  if (!pid) {
+    if (on_request) pid = fork();
     if (pid < 0) die_fork();
-    if (!pid) engine_begin(s, &ends);
+    if (!pid) engine_begin(s, files, ends);
     _exit(0);
   }
-  if (loader.ours >= 0) {
-    close(loader.ours);
-    close(loader.theirs);
-  }
-  while (waitpid(between, &status, 0) < 0)
+  if (!on_request) return;
+  while (waitpid(pid, &status, 0) < 0)
     if (errno != EINTR) log_die_failure(EXIT_TEMPORARY, "waitpid", 0, 0);
   if (status) _exit(EXIT_TEMPORARY);
 }
@@ -277,11 +285,9 @@ int main(int argc, char *const *argv) {
 
   memory_trim(); /* which would be copied for each process */
   struct link control = link_make(), chain = link_make();
-  struct engine_ends ends = {.control = control.theirs,
-                             .chain = chain.theirs,
-                             .loader = -1,
-                             .sessions = open_sessions(&settings)};
-  engine_start(&settings, &files, ends);
+  struct engine_ends ends = {
+      .control = control.theirs, .chain = chain.theirs, .sessions = open_sessions(&settings)};
+  engine_start(&settings, &files, &ends, on_request);
   identity_wipe(&settings.identity);
   close(ends.control);
   close(ends.chain);
