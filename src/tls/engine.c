@@ -20,9 +20,19 @@ struct engine {
   struct peer peer;
 };
 
+static void set_aes_gcm(br_ssl_engine_context *tls, struct suites const *suites) {
+  if (!suites->ghash) {
+    br_ssl_engine_set_default_aes_gcm(tls);
+    return;
+  }
+  br_ssl_engine_set_gcm(tls, &br_sslrec_in_gcm_vtable, &br_sslrec_out_gcm_vtable);
+  br_ssl_engine_set_aes_ctr(tls, suites->aes);
+  br_ssl_engine_set_ghash(tls, suites->ghash);
+}
+
 static void set_suites(br_ssl_engine_context *tls, struct suites const *suites) {
   br_ssl_engine_set_suites(tls, suites->ids, suites->n);
-  br_ssl_engine_set_default_aes_gcm(tls);
+  set_aes_gcm(tls, suites);
   br_ssl_engine_set_default_chapol(tls);
   br_ssl_engine_set_default_ec(tls);
   br_ssl_engine_set_hash(tls, br_sha256_ID, &br_sha256_vtable);

@@ -167,8 +167,13 @@ static noreturn void die_word(char const *word) {
               "take it out; see tlsd(8) for those there are, or leave TLS_CIPHER_LIST unset");
 }
 
-static bool has_aes_hardware(void) {
-  return (br_aes_x86ni_ctr_get_vtable() && br_ghash_pclmul_get()) || br_aes_pwr8_ctr_get_vtable();
+/* Asked once: in a virtual machine each question to the processor takes microseconds. */
+static void find_instructions(struct suites *s) {
+  s->aes = br_aes_x86ni_ctr_get_vtable();
+  s->ghash = s->aes ? br_ghash_pclmul_get() : 0;
+  if (s->ghash) return;
+  s->aes = br_aes_pwr8_ctr_get_vtable();
+  s->ghash = s->aes ? br_ghash_pwr8_get() : 0;
 }
 
 static bool is_one_of(char const *word, char const *const *words, size_t n) {
@@ -211,6 +216,7 @@ static bool members_of(char const *word, members *found) {
 
 struct list {
   members present, never; /* never: excluded by ! */
+  unsigned int favourite; /* what goes before others that are added with it; 0: nothing */
   size_t order[SUITES], n;
 };
 
@@ -227,12 +233,10 @@ static void list_remove(struct list *l, members m) {
 }
 
 static void list_append(struct list *l, members m) {
-  /* BearSSL's AES without hardware runs in constant time, at a third of ChaCha20's speed. */
-  unsigned int favourite = has_aes_hardware() ? 0 : CHACHA20;
   m &= ~(l->present | l->never);
   for (int first = 1; first >= 0; first--)
     for (size_t i = 0; i < SUITES; i++)
-      if (m >> i & 1 && has(i, favourite) == first) l->order[l->n++] = i;
+      if (m >> i & 1 && has(i, l->favourite) == first) l->order[l->n++] = i;
   l->present |= m;
 }
 
@@ -244,7 +248,7 @@ static void list_move_to_end(struct list *l, members m) {
 
 /* @STRENGTH: 256 bits before 128, otherwise as it is. */
 static void list_sort(struct list *l) {
-  struct list sorted = {.present = l->present, .never = l->never};
+  struct list sorted = {.present = l->present, .never = l->never, .favourite = l->favourite};
   for (int weak = 0; weak < 2; weak++)
     for (size_t i = 0; i < l->n; i++)
       if (has(l->order[i], AES128) == weak) sorted.order[sorted.n++] = l->order[i];
@@ -338,14 +342,18 @@ static void check_protocol(char const *name) {
 
 void suites_configure(struct suites *s) {
   char const *text = getenv("TLS_CIPHER_LIST");
-  struct list l = {0};
+  struct list l = {.n = 0};
+  *s = (struct suites){.n = 0};
+  find_instructions(s);
+  /* BearSSL's AES without them runs in constant time, at a third of ChaCha20's speed. */
+  if (!s->ghash) l.favourite = CHACHA20;
   check_protocol("TLS_PROTOCOL");
   check_protocol("TLS_STARTTLS_PROTOCOL");
   parse_list(&l, text && *text ? text : "HIGH");
   if (!l.n)
     die_setting("TLS_CIPHER_LIST", text, "no cipher suite is left",
                 "name some, or leave TLS_CIPHER_LIST unset");
-  *s = (struct suites){.n = l.n};
+  s->n = l.n;
   for (size_t i = 0; i < l.n; i++) {
     s->ids[i] = suites[l.order[i]].id;
     s->with_cbc = s->with_cbc || suites[l.order[i]].properties & CBC;

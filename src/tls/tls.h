@@ -70,6 +70,9 @@ struct suites {
   uint16_t ids[SUITES_MAX]; /* in order of preference */
   size_t n;
   bool with_cbc;
+  /* By the processor's instructions; null where it has none. */
+  br_block_ctr_class const *aes;
+  br_ghash ghash;
 };
 /* From TLS_CIPHER_LIST.  That and TLS_PROTOCOL are looked at; what is asked for there and cannot be
  * had is misconfiguration: logged, exit 100. */
