@@ -98,6 +98,9 @@ void fd_send_at_once(int fd);
 /* Reads the whole of dirfd/name, at most max bytes (EFBIG beyond), into memory from malloc that
  * ends in an uncounted NUL.  *data is null on error. */
 int file_read(int dirfd, char const *name, size_t max, char **data, size_t *size);
+/* The same into `room` bytes of the caller's, and its size: EFBIG where it and the NUL do not fit.
+ */
+ssize_t file_read_into(int dirfd, char const *name, char *buf, size_t room);
 /* Writes dirfd/name so that after any crash it holds the old content or the new: temporary file
  * beside it, fsync, rename, fsync of the directory. */
 int file_replace(int dirfd, char const *name, mode_t mode, void const *data, size_t size);

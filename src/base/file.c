@@ -10,13 +10,17 @@
 #include <skalibs/allreadwrite.h>
 #include <skalibs/types.h>
 
+/* O_NONBLOCK: a FIFO put there by a stranger must not stop us; it reads as empty. */
+static int open_to_read(int dirfd, char const *name) {
+  return openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
 int file_read(int dirfd, char const *name, size_t max, char **data, size_t *size) {
   size_t used = 0, room = 4096;
   char *buf = 0;
   *data = 0;
   *size = 0;
-  /* O_NONBLOCK: a FIFO put there by a stranger must not stop us; it reads as empty. */
-  int fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  int fd = open_to_read(dirfd, name);
   if (fd < 0) return -1;
   for (;;) {
     if (!buf || used + 1 >= room) {
@@ -45,6 +49,27 @@ fail:;
   free(buf);
   errno = saved;
   return -1;
+}
+
+ssize_t file_read_into(int dirfd, char const *name, char *buf, size_t room) {
+  size_t used = 0;
+  ssize_t r;
+  int fd = open_to_read(dirfd, name);
+  if (fd < 0) return -1;
+  do {
+    r = read(fd, buf + used, room - used);
+    if (r > 0) used += (size_t)r;
+  } while (used < room && (r > 0 || (r < 0 && errno == EINTR)));
+  if (used == room) {
+    errno = EFBIG;
+    r = -1;
+  }
+  int saved = errno;
+  close(fd);
+  errno = saved;
+  if (r < 0) return -1;
+  buf[used] = 0;
+  return (ssize_t)used;
 }
 
 ssize_t file_read_at(int fd, void *data, size_t size, uint64_t offset) {

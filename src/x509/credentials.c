@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 static char const install_again[] = "install the file again";
@@ -26,10 +25,11 @@ static bool bad_encrypted(struct certificate_problem *p) {
   return bad(p, "the private key is encrypted", "remove the passphrase with openssl pkey");
 }
 
-/* der has room for all certificates of a file, with one of the authorities behind it at most. */
+/* The bytes lie in der, too, where they have been read; those before them are not needed any more.
+ */
 static bool add_certificate(struct credentials *c, struct der bytes) {
-  if (c->chain_length == CHAIN_MAX || bytes.size > sizeof c->der - c->der_size) return false;
-  memcpy(c->der + c->der_size, bytes.data, bytes.size);
+  if (c->chain_length == CHAIN_MAX) return false;
+  memmove(c->der + c->der_size, bytes.data, bytes.size);
   c->chain[c->chain_length++] = (br_x509_certificate){c->der + c->der_size, bytes.size};
   c->der_size += bytes.size;
   return true;
@@ -59,21 +59,24 @@ static bool take_object(void *context, char const *name, struct der bytes) {
   return !l->key_wanted || take_key(l, name, bytes);
 }
 
+/* The text is read behind the certificates that are there, and decoded where it lies. */
 static bool load_objects(struct loading *l, char const *path) {
   struct certificate_problem *p = l->problem;
-  char *text;
-  size_t size;
+  struct credentials *c = l->credentials;
+  char *text = (char *)c->der + c->der_size;
   *p = (struct certificate_problem){.path = path};
-  if (file_read(AT_FDCWD, path, PEM_FILE_MAX - 1, &text, &size) < 0) {
+  ssize_t size = file_read_into(AT_FDCWD, path, text, sizeof c->der - c->der_size);
+  if (size < 0) {
     p->error = errno;
     return bad(p, 0,
                "check TLS_CERTFILE and TLS_PRIVATE_KEYFILE, and that tlsd's user may read it");
   }
   /* The key formats of old carry a header there, and that only when encrypted. */
   bool old_encryption = strstr(text, "Proc-Type:");
-  bool clean = pem_each(text, size, take_object, l);
-  explicit_bzero(text, size);
-  free(text);
+  char const *end = text + size;
+  bool clean = pem_each(text, (size_t)size, take_object, l);
+  unsigned char *rest = c->der + c->der_size;
+  explicit_bzero(rest, (size_t)((unsigned char const *)end - rest));
   if (p->why) return false;
   if (clean) return true;
   if (old_encryption) return bad_encrypted(p);

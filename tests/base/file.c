@@ -31,6 +31,21 @@ static void test_reading(void) {
   unlinkat(dir, "fifo", 0);
 }
 
+static void test_reading_into(void) {
+  char buf[12] = "-----------";
+  ok(file_read_into(dir, "none", buf, sizeof buf) < 0 && errno == ENOENT, "a missing file");
+  ok(file_read_into(dir, ".", buf, sizeof buf) < 0 && errno == EISDIR, "a directory");
+  is_uint((uint64_t)file_read_into(dir, "f", buf, 11), 10, "room for all of it and a NUL");
+  is(buf, "0123456789", "is what was written");
+  memset(buf, '-', sizeof buf);
+  ok(file_read_into(dir, "f", buf, 10) < 0 && errno == EFBIG, "no room for the NUL");
+  ok(!memcmp(buf + 10, "--", 2), "nothing is written beyond");
+  ok(file_read_into(dir, "f", buf, 0) < 0 && errno == EFBIG, "no room");
+  ok(!mkfifoat(dir, "fifo", 0600) && !file_read_into(dir, "fifo", buf, sizeof buf) && !*buf,
+     "a FIFO does not stop us");
+  unlinkat(dir, "fifo", 0);
+}
+
 static void test_replacing(void) {
   static char big[100000];
   char *data;
@@ -77,6 +92,7 @@ int main(void) {
   umask(0022);
   if (!mkdtemp(path) || (dir = open(path, O_RDONLY | O_DIRECTORY)) < 0) return 1;
   test_reading();
+  test_reading_into();
   test_replacing();
   test_parts();
   ok(!dir_sync(dir), "a directory can be synced");
