@@ -64,10 +64,12 @@ static bool load_objects(struct loading *l, char const *path) {
   struct certificate_problem *p = l->problem;
   struct credentials *c = l->credentials;
   char *text = (char *)c->der + c->der_size;
+  size_t room = sizeof c->der - c->der_size;
   *p = (struct certificate_problem){.path = path};
-  ssize_t size = file_read_into(AT_FDCWD, path, text, sizeof c->der - c->der_size);
+  ssize_t size = file_read_into(AT_FDCWD, path, text, room);
   if (size < 0) {
     p->error = errno;
+    memory_wipe(text, room); /* what has come of it may hold a key */
     return bad(p, 0,
                "check TLS_CERTFILE and TLS_PRIVATE_KEYFILE, and that tlsd's user may read it");
   }
