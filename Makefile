@@ -83,6 +83,9 @@ $(MUSL_MODULES:%=$(B)/bin/%): $(B)/bin/%: $(B)/$(MUSL)src/auth/%.o $(patsubst %,
 ifdef MUSL
 $(B)/bin/tlsd $(MUSL_MODULES:%=$(B)/bin/%): $(B)/musl/src/musl/glibc.o
 $(B)/bin/tlsd $(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): CC = $(MUSL_CC)
+# What musl itself writes to comes before all of ours, by -lc first with the names of what has it, so that one page
+# has that and the initialised variables.  Read-only relocations would take another: there is nothing to relocate.
+$(B)/bin/tlsd $(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): STATIC += -Wl,-z,norelro,-u,__stack_chk_fail,-u,setuid,-u,signal -lc
 $(B)/bin/tlsd $(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): LDLIBS = $(MUSL_LDLIBS)
 endif
 # authd has every source in it that this build knows.

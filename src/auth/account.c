@@ -101,12 +101,13 @@ static void log_login(struct auth_account const *a) {
 
 noreturn void account_become(struct auth_account const *a, char const *module,
                              struct chain const *chain) {
+  static _Alignas(16) char room[ENVIRONMENT_ROOM];
+  struct arena arena = {.next = room, .left = sizeof room};
   struct chain c = *chain;
   struct slowdown slowdown;
   slowdown_configure(&slowdown);
   slowdown_admitted(&slowdown);
-  char const **environment = environment_rebuild((char const *const *)environ, a, module);
-  if (!environment) give_up(a, &c, "rebuild the environment", 0, "raise the memory limit");
+  char **environment = environment_rebuild(&arena, environ, a, module);
   home_provide(a);
   bool entered = !chdir(directory_of(a));
   become_user(a, &c);
@@ -115,7 +116,7 @@ noreturn void account_become(struct auth_account const *a, char const *module,
   if (tell_parser(&c, 'A') < 0) give_up(a, &c, "tell imaplogin's parser", 0, 0);
   close_descriptors(&c);
   reset_signals();
-  environ = (char **)environment;
+  environ = environment;
   execvp(*c.program, c.program);
   give_up(a, &c, "exec", *c.program, "install it, or give the user access to it");
 }

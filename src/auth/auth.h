@@ -174,10 +174,11 @@ noreturn void account_become(struct auth_account const *, char const *module, st
 void home_provide(struct auth_account const *);
 
 /* ---- environment.c ---- */
+struct arena;
 /* The environment that a session may see: those variables of `inherited` that are on the list of
- * doc/chain.md, and the account's.  From malloc; null if there is no memory. */
-char const **environment_rebuild(char const *const *inherited, struct auth_account const *,
-                                 char const *module);
+ * doc/chain.md, and the account's. */
+char **environment_rebuild(struct arena *, char *const *inherited, struct auth_account const *,
+                           char const *module);
 
 /* ---- password.c ---- */
 /* In a time that depends on the lengths only. */

@@ -19,6 +19,7 @@
  *   slots.c      how many connections of one address may be before login
  *   slowdown.c   what addresses have failed to log in lately
  *   settings.c   numbers and switches from the environment
+ *   environment.c  environments for programs to be executed
  *
  * Unless a comment says otherwise, functions that return int return 0 for success and -1 with
  * errno set, and those that return bool say whether it is so.
@@ -309,5 +310,15 @@ uint64_t setting_number(char const *name, uint64_t fallback, uint64_t min, uint6
 /* 1, yes, true, on (any case) are true; 0, no, false, off and the empty string false; anything else
  * is misconfiguration. */
 bool setting_switch(char const *name, bool fallback);
+
+/* ---- environment.c ---- */
+enum { ENVIRONMENT_ROOM = 4096 }; /* what is enough of an arena for most environments */
+struct variable {
+  char const *name, *value; /* null: there shall be none of this name */
+};
+/* Those of `inherited` that keep says (null: all) and that have none of these names, which come
+ * after them.  The vector and what is new in it are in the arena. */
+char **environment_make(struct arena *, char *const *inherited, bool (*keep)(char const *variable),
+                        struct variable const *, size_t n);
 
 #endif

@@ -41,11 +41,10 @@ char const *chain_service(void) {
   return service && *service ? service : "imap";
 }
 
-char *chain_netstrings(char const *const *argv) {
+char *chain_netstrings(char const *const *argv, struct arena *arena) {
   size_t size = 1;
   for (char const *const *a = argv; *a; a++) size += strlen(*a) + 22;
-  char *text = malloc(size), *p = text;
-  if (!text) return 0;
+  char *text = arena_alloc(arena, size), *p = text;
   *p = 0;
   for (; *argv; argv++)
     p += snprintf(p, size - (size_t)(p - text), "%lu:%s,", (unsigned long)strlen(*argv), *argv);

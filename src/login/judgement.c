@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+extern char **environ;
+
 /* ---- outcomes ---- */
 
 /* Where the client's message named nobody, a module may have found out whom it means. */
@@ -81,28 +83,27 @@ void keeper_take_challenge(struct keeper *k, char const *message, size_t size) {
 
 /* ---- into the modules ---- */
 
-static bool export_or_unset(char const *name, char const *value) {
-  return !(value && *value ? setenv(name, value, 1) : unsetenv(name));
-}
-
-static bool export_all(struct keeper *k) {
+/* This process's environment and what modules are told beside it. */
+static char **module_environment(struct keeper const *k, struct arena *a) {
   char state[STATE_TEXT_SIZE], fd[21];
   struct credentials const *c = &k->credentials;
   struct method_facts const *method = &methods[c->method];
   state_format(&k->state, state);
-  char *words = chain_netstrings(k->argv);
-  bool good = words && export_or_unset("IMAPLOGIN", k->argv[0]) &&
-              export_or_unset("IMAPLOGIN_ARGV", words) &&
-              export_or_unset("IMAPLOGIN_FD", log_number(fd, (uint64_t)k->parser)) &&
-              export_or_unset("IMAPLOGIN_STATE", state) &&
-              export_or_unset("IMAPLOGIN_VERDICT", 0) && export_or_unset("IMAPLOGIN_TRIED", 0) &&
-              export_or_unset("IMAPLOGIN_USER", 0) && export_or_unset("IMAPLOGINTAG", c->tag) &&
-              export_or_unset("IMAPLOGIN_COMMAND", method->command) &&
-              export_or_unset("AUTHSERVICE", chain_service()) &&
-              export_or_unset("AUTHMECH", method->mechanism ? method->name : 0) &&
-              export_or_unset("AUTHZID", c->authzid);
-  free(words);
-  return good;
+  struct variable const variables[] = {
+      {"IMAPLOGIN", k->argv[0]},
+      {"IMAPLOGIN_ARGV", chain_netstrings(k->argv, a)},
+      {"IMAPLOGIN_FD", log_number(fd, (uint64_t)k->parser)},
+      {"IMAPLOGIN_STATE", state},
+      {"IMAPLOGIN_VERDICT", 0},
+      {"IMAPLOGIN_TRIED", 0},
+      {"IMAPLOGIN_USER", 0},
+      {"IMAPLOGINTAG", c->tag},
+      {"IMAPLOGIN_COMMAND", method->command},
+      {"AUTHSERVICE", chain_service()},
+      {"AUTHMECH", method->mechanism ? method->name : 0},
+      {"AUTHZID", *c->authzid ? c->authzid : 0},
+  };
+  return environment_make(a, environ, 0, variables, sizeof variables / sizeof *variables);
 }
 
 /* The first module that can be executed.  One that cannot is a temporary failure of that module. */
@@ -116,8 +117,10 @@ static void execute_modules(struct keeper const *k) {
 
 /* Returns only if there is no module to become. */
 static void become_module(struct keeper *k) {
-  if (!export_all(k))
-    log_die_failure(EXIT_TEMPORARY, "set the environment", 0, "raise the memory limit");
+  static _Alignas(16) char room[ENVIRONMENT_ROOM];
+  struct arena arena = {.next = room, .left = sizeof room};
+  char **own = environ;
+  environ = module_environment(k, &arena);
   if (chain_offer(&k->credentials, k->challenge, time(0)) < 0)
     log_die_failure(EXIT_TEMPORARY, "write the credentials", "descriptor 3",
                     "raise the limit on open files");
@@ -129,6 +132,8 @@ static void become_module(struct keeper *k) {
   chain_withdraw();
   fd_close_on_exec(k->parser, true);
   keeper_settle(k, "temporary");
+  environ = own;
+  arena_release(&arena);
 }
 
 /* Before the modules are asked, right and wrong alike: who hangs up instead has not tried. */

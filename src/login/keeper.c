@@ -276,11 +276,12 @@ static void resume(struct keeper *k, char const *state) {
 }
 
 noreturn void keeper_run(char const *const *argv) {
-  static struct keeper k = {.parser = -1};
+  static struct keeper k;
   char const *state = getenv("IMAPLOGIN_STATE");
   log_init("imaplogin");
   check_descriptors();
   if (!chain_is_valid(argv)) die_usage();
+  k.parser = -1;
   k.argv = argv;
   read_settings(&k);
   if (state)

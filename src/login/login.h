@@ -163,8 +163,8 @@ bool chain_is_valid(char const *const *argv);
 /* The service that modules are asked for: what the variable AUTHSERVICE143 says, or that of
  * whichever port the client has come to; else `imap`. */
 char const *chain_service(void);
-/* A vector of words as netstrings, from malloc. */
-char *chain_netstrings(char const *const *argv);
+/* A vector of words as netstrings. */
+char *chain_netstrings(char const *const *argv, struct arena *);
 /* A pipe of which descriptor 3 is the reading end, with these credentials in it; the writing end is
  * closed.  Wipes what it has copied.  The challenge counts for mechanisms, the timestamp for
  * passwords. */

@@ -283,6 +283,7 @@ noreturn void parser_run(void) {
   s.in.fill = exact_fill;
   s.in.context = &keeper;
   imap_output_init(&s.out, 1, WRITE_TIMEOUT_MS);
+  s.out.buf = s.talk;
   imap_parser_init(&s.p, &s.in, &s.out, &s.arena, COMMAND_SIZE_MAX);
   use_pool(&s);
   parser_renew_deadline(&s);

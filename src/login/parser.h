@@ -22,6 +22,7 @@ struct parser {
   char const *cancelled; /* why the dialogue that is going on will be answered with BAD; or null */
   /* The arena's memory: in one place, so that a command's passwords can be wiped with it. */
   _Alignas(16) char pool[POOL_SIZE];
+  char talk[IMAP_OUTPUT_SIZE]; /* the output's memory */
 };
 
 /* What follows the first byte of a message of the keeper or of a module. */

@@ -88,7 +88,7 @@ static void test_netstrings(void) {
     is(split(malformed[i]), "malformed", malformed[i]);
 }
 
-static bool has(char const *const *environment, char const *variable) {
+static bool has(char *const *environment, char const *variable) {
   for (; *environment; environment++)
     if (!strcmp(*environment, variable)) return true;
   return false;
@@ -118,7 +118,8 @@ static void test_environment(void) {
                                           "IMAPLOGINTAG=a",
                                           0};
   struct auth_account a = {.user = "joe", .uid = 1, .gid = 1, .home = "/home/joe"};
-  char const **e = environment_rebuild(inherited, &a, "authtest");
+  struct arena arena = {0};
+  char **e = environment_rebuild(&arena, (char *const *)inherited, &a, "authtest");
   static char const *const want[] = {
       "PATH=/bin",     "IMAP_=1",           "IMAP_X=1",       "LC_CTYPE=C",         "SSL_PEER_CN=x",
       "PROTO=TCP",     "IMAPLOGINTAG=a",    "HOME=/home/joe", "USER=joe",           "LOGNAME=joe",
@@ -127,8 +128,7 @@ static void test_environment(void) {
   while (e[n]) n++;
   for (size_t i = 0; i < sizeof want / sizeof *want; i++) ok(has(e, want[i]), want[i]);
   is_uint(n, sizeof want / sizeof *want, "and nothing else");
-  for (size_t i = 7; i < n; i++) free((void *)e[i]); /* the account's come last */
-  free(e);
+  arena_release(&arena);
 }
 
 static void test_passwords(void) {

@@ -136,9 +136,10 @@ static void test_chain(void) {
   ok(!chain_is_valid(WORDS("imaplogin")), "no words");
   ok(!chain_is_valid(WORDS("imaplogin", "authpwd")), "no program");
   ok(!chain_is_valid(WORDS("imaplogin", "/auth/imapd", "authpwd")), "no module first");
-  char *text = chain_netstrings(WORDS("imaplogin", "authpwd", "", "a,b"));
-  is(text, "9:imaplogin,7:authpwd,0:,3:a,b,", "words as netstrings");
-  free(text);
+  struct arena arena = {0};
+  is(chain_netstrings(WORDS("imaplogin", "authpwd", "", "a,b"), &arena),
+     "9:imaplogin,7:authpwd,0:,3:a,b,", "words as netstrings");
+  arena_release(&arena);
   is_uint(methods_of_chain(WORDS("imaplogin", "authpwd", "imapd")),
           1 << METHOD_LOGIN | 1 << METHOD_PLAIN, "every module takes passwords");
   is_uint(methods_of_chain(WORDS("imaplogin", "authcram", "/x/authexternal", "imapd", "authpwd")),
