@@ -4,6 +4,7 @@
 #include "base/base.h"
 
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,7 @@ void source_wipe(struct source_entry *e) {
 
 void source_forget(struct source_entry *e) {
   free((void *)e->account.groups);
-  explicit_bzero(e, sizeof *e);
+  explicit_bzero(e, offsetof(struct source_entry, text) + e->used);
 }
 
 static char const *merge_options(struct source_entry *e) {
