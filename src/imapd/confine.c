@@ -30,8 +30,6 @@ static void confine_paths(char const *maildir) {
   char const *charsetd = getenv("IMAP_CHARSETD");
   struct confine_path const paths[] = {
       {.path = maildir, .writable = true},
-      /* Which boot this is: what was not synced before it is doubtful. */
-      {.path = "/proc/sys/kernel/random/boot_id"},
       /* The charset helper, its loader, and what iconv(3) loads. */
       {.path = charsetd && *charsetd ? charsetd : PREFIX "/bin/charsetd", .executable = true},
       {.path = "/lib64/ld-linux-x86-64.so.2", .executable = true},
