@@ -6,7 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static char const *const parts[] = {"cur", "new", "tmp"};
+/* The dot is looked up in the directory before it: to open that needs the right to read the
+ * directory and the right to search it. */
+static struct part {
+  char const *name, *inside;
+} const parts[] = {{"cur", "cur/."}, {"new", "new/."}, {"tmp", "tmp/."}};
 enum { PARTS = sizeof parts / sizeof *parts };
 
 struct verdict {
@@ -31,24 +35,22 @@ static int refuse_errno(struct verdict v) {
   return refuse(v, strerror(e), 0);
 }
 
-/* Read and search permission, found out by doing it. */
-static int probe(int dirfd, char const *name) {
+static int probe(int dirfd, struct part const *p) {
+  int fd = openat(dirfd, p->inside, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  return fd < 0 ? -1 : close(fd);
+}
+
+static int make_part(int dirfd, struct part const *p) {
   struct stat st;
-  int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return -1;
-  int r = fstatat(fd, ".", &st, 0);
-  int saved = errno;
-  close(fd);
-  errno = saved;
-  return r;
+  if (fstat(dirfd, &st) < 0) return -1;
+  return mkdirat(dirfd, p->name, st.st_mode & 0777) < 0 && errno != EEXIST ? -1 : 0;
 }
 
 static int probe_parts(int fd, struct verdict v) {
-  struct stat st;
   bool missing[PARTS];
   int found = 0;
   for (int i = 0; i < PARTS; i++) {
-    missing[i] = fstatat(fd, parts[i], &st, 0) < 0;
+    missing[i] = probe(fd, &parts[i]) < 0;
     if (missing[i] && errno != ENOENT) return refuse_errno(v);
     found += !missing[i];
   }
@@ -57,12 +59,12 @@ static int probe_parts(int fd, struct verdict v) {
     return refuse(v, "it has none of cur, new and tmp, so it is no Maildir",
                   "name the right directory, or create it with maildirmake");
   }
-  if (fstat(fd, &st) < 0) return refuse_errno(v);
   for (int i = 0; i < PARTS; i++) {
-    if (missing[i] && mkdirat(fd, parts[i], st.st_mode & 0777) < 0 && errno != EEXIST)
+    if (!missing[i]) continue;
+    if (make_part(fd, &parts[i]) < 0)
       return refuse(v, "cur, new or tmp is missing and cannot be made",
                     "make it with the owner and mode of the Maildir");
-    if (probe(fd, parts[i]) < 0) return refuse_errno(v);
+    if (probe(fd, &parts[i]) < 0) return refuse_errno(v);
   }
   return 0;
 }
