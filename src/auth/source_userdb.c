@@ -26,7 +26,7 @@ static bool is_trustworthy(struct stat const *st) {
          (!st->st_uid || st->st_uid == geteuid());
 }
 
-static int open_database(char const *path, struct cdb *cdb) {
+static int open_database(char const *path) {
   struct stat st;
   int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (fd < 0 || fstat(fd, &st) < 0) {
@@ -41,16 +41,10 @@ static int open_database(char const *path, struct cdb *cdb) {
               "chown root, chmod 600, and look who wrote to it", (char *)0);
     goto fail;
   }
-  if (!cdb_init(cdb, fd)) return fd;
-  log_failure("read", path, "compile it again with makeuserdb");
+  return fd;
 fail:
   if (fd >= 0) close(fd);
   return -1;
-}
-
-static void close_database(struct cdb *cdb, int fd) {
-  cdb_free(cdb);
-  close(fd);
 }
 
 /* The data at the cdb's position; -1: a broken file. */
@@ -69,32 +63,37 @@ static enum source_answer broken(char const *user, char const *why) {
   return SOURCE_TEMPORARY;
 }
 
-static enum source_answer read_record(struct cdb *cdb, char const *user,
-                                      char text[USERDB_RECORD_MAX + 1],
+static enum source_answer unreadable(void) {
+  log_failure("read", database_path(), "compile it again with makeuserdb");
+  return SOURCE_TEMPORARY;
+}
+
+/* By reading: to map the file, for one record, takes longer. */
+static enum source_answer read_record(int fd, char const *user, char text[USERDB_RECORD_MAX + 1],
                                       struct userdb_record *record) {
+  unsigned size;
   errno = EINVAL; /* tinycdb does not always say */
-  int found = cdb_find(cdb, user, (unsigned)strlen(user));
+  int found = cdb_seek(fd, user, (unsigned)strlen(user), &size);
   if (!found) return SOURCE_UNKNOWN;
-  if (found < 0 || copy_data(cdb, text) < 0) {
-    log_failure("read", database_path(), "compile it again with makeuserdb");
-    return SOURCE_TEMPORARY;
-  }
+  if (found < 0 || size > USERDB_RECORD_MAX || cdb_bread(fd, text, (int)size) < 0)
+    return unreadable();
+  text[size] = 0;
   char const *problem = userdb_split(text, record);
   return problem ? broken(user, problem) : SOURCE_FOUND;
 }
 
 /* An alias leads to an account, never to another alias. */
-static enum source_answer follow_alias(struct cdb *cdb, char const *user, char const **name,
+static enum source_answer follow_alias(int fd, char const *user, char const **name,
                                        char text[USERDB_RECORD_MAX + 1],
                                        struct userdb_record *record) {
   static char target[USERDB_NAME_MAX + 1];
-  enum source_answer answer = read_record(cdb, user, text, record);
+  enum source_answer answer = read_record(fd, user, text, record);
   char const *alias = answer == SOURCE_FOUND ? userdb_get(record, "alias") : 0;
   *name = user;
   if (!alias) return answer;
   if (strlen(alias) > USERDB_NAME_MAX) return broken(user, "the alias is longer than 255 bytes");
   *name = strcpy(target, alias);
-  answer = read_record(cdb, target, text, record);
+  answer = read_record(fd, target, text, record);
   if (answer == SOURCE_UNKNOWN) return broken(user, "an alias of nobody");
   if (answer == SOURCE_FOUND && userdb_get(record, "alias"))
     return broken(user, "an alias of an alias");
@@ -162,16 +161,15 @@ static enum source_answer look_up(struct source const *s, struct source_query co
                                   struct source_entry *e) {
   char text[USERDB_RECORD_MAX + 1];
   struct userdb_record record;
-  struct cdb cdb;
   char const *name;
   (void)s;
   if (strlen(q->name) > USERDB_NAME_MAX) return SOURCE_UNKNOWN;
-  int fd = open_database(database_path(), &cdb);
+  int fd = open_database(database_path());
   if (fd < 0) return SOURCE_TEMPORARY;
-  enum source_answer answer = follow_alias(&cdb, q->name, &name, text, &record);
+  enum source_answer answer = follow_alias(fd, q->name, &name, text, &record);
   if (answer == SOURCE_FOUND) answer = fill(q, name, &record, e);
   explicit_bzero(text, sizeof text);
-  close_database(&cdb, fd);
+  close(fd);
   return answer;
 }
 
@@ -195,13 +193,19 @@ static enum source_answer enumerate(struct source const *s, source_visit *visit,
   struct cdb cdb;
   unsigned position;
   int r;
-  int fd = open_database(database_path(), &cdb);
+  int fd = open_database(database_path());
   if (fd < 0) return SOURCE_TEMPORARY;
+  if (cdb_init(&cdb, fd) < 0) {
+    enum source_answer answer = unreadable();
+    close(fd);
+    return answer;
+  }
   cdb_seqinit(&position, &cdb);
   while ((r = cdb_seqnext(&position, &cdb)) > 0)
     if (read_account(&cdb, name, text, &a) && !visit(&a, context)) break;
   explicit_bzero(text, sizeof text);
-  close_database(&cdb, fd);
+  cdb_free(&cdb);
+  close(fd);
   return r < 0 ? broken(0, "a damaged file") : SOURCE_FOUND;
 }
 
