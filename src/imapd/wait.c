@@ -3,10 +3,10 @@
 #include "imapd/session.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
+#include <skalibs/djbunix.h>
 
 /* The writing end of the pipe that wakes poll: between a look at a flag and the sleep a signal
  * would be missed. */
@@ -22,10 +22,6 @@ static void on_signal(int number) {
   errno = e;
 }
 
-static bool never_blocks(int fd) {
-  return !fcntl(fd, F_SETFL, O_NONBLOCK) && !fd_close_on_exec(fd, true);
-}
-
 static ssize_t fill(struct imap_input *in, char *buf, size_t size) {
   struct session *s = in->context;
   switch (wait_event(s, -1, in->deadline)) {
@@ -39,7 +35,7 @@ static ssize_t fill(struct imap_input *in, char *buf, size_t size) {
 int wait_init(struct session *s) {
   static int const ending[] = {SIGTERM, SIGINT, SIGHUP};
   int fds[2];
-  if (pipe(fds) < 0 || !never_blocks(fds[0]) || !never_blocks(fds[1])) return -1;
+  if (pipenbcoe(fds) < 0) return -1;
   s->signals = fds[0];
   wake_fd = fds[1];
   struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
