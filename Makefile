@@ -84,8 +84,10 @@ ifdef MUSL
 $(B)/bin/tlsd $(MUSL_MODULES:%=$(B)/bin/%): $(B)/musl/src/musl/glibc.o
 $(B)/bin/tlsd $(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): CC = $(MUSL_CC)
 # What musl itself writes to comes before all of ours, by -lc first with the names of what has it, so that one page
-# has that and the initialised variables.  Read-only relocations would take another: there is nothing to relocate.
-$(B)/bin/tlsd $(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): STATIC += -Wl,-z,norelro,-u,__stack_chk_fail,-u,setuid,-u,signal -lc
+# has that and the initialised variables.  Read-only relocations would take another page, and there are none: by
+# -fno-pie tables of addresses are constants like others (musl never makes them read-only in a static program).
+$(B)/bin/tlsd $(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): STATIC += -Wl,-z,norelro,-u,__stack_chk_fail,-u,setuid,-u,signal
+$(B)/bin/tlsd $(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): FIRST = -lc
 $(B)/bin/tlsd $(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): LDLIBS = $(MUSL_LDLIBS)
 endif
 # authd has every source in it that this build knows.
@@ -103,10 +105,12 @@ $(STORE_TOOLS:%=$(B)/bin/%): $(call archives,store maildir message imap)
 $(STORE_TOOLS:%=$(B)/bin/%): LDLIBS = -lutf8proc -lskarnet
 $(TOOLS:%=$(B)/bin/%): $(B)/bin/%: $(B)/src/tools/%.o $(call archives,$(filter maildir auth base,$(LIBS)))
 
+# What of src/musl takes the place of musl's own must come before FIRST.
 LDLIBS = -lskarnet
 $(PROGRAMS:%=$(B)/bin/%):
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $(STATIC) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+	$(CC) $(LDFLAGS) $(STATIC) -o $@ $(filter $(B)/musl/src/musl/%.o,$^) $(FIRST) \
+	  $(filter-out $(B)/musl/src/musl/%.o,$(filter %.o,$^)) $(filter %.a,$^) $(LDLIBS)
 
 # lib$(1).a, of objects below $(B)/$(2)
 define archive
@@ -128,7 +132,7 @@ $(B)/%.o: %.c Makefile $(B)/prefix
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $(B)/musl/%.o: %.c Makefile $(B)/prefix
 	@mkdir -p $(@D)
-	$(MUSL_CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(MUSL_CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fno-pie -MMD -MP -c -o $@ $<
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # Tests: tests/*/*.c are C programs that print TAP, tests/*/*.t are scripts that do; prove runs both.
