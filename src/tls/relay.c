@@ -173,6 +173,7 @@ static enum relay_state step(struct relay *r) {
   close_in_order(r);
   unsigned int state = br_ssl_engine_current_state(r->tls);
   if (state & BR_SSL_CLOSED) return br_ssl_engine_last_error(r->tls) ? RELAY_FAILED : RELAY_CLOSED;
+  if (!time_left(r)) return RELAY_TIMEOUT; /* also for a peer that never lets poll wait */
   poll_what_matters(r, state, fds);
   int ready = wait_for(r, state, fds);
   if (ready < 0) return errno == EINTR ? RELAY_GOING : RELAY_FAILED;

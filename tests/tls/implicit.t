@@ -110,6 +110,16 @@ $s = raw();
 print $s "\26\3\1";
 is(join('', <$s>), '', 'a client that stalls');
 refused('is let go', 'handshake timed out');
+# Warnings that mean nothing (RFC 5246 section 7.2.2), faster than they are read.
+$s = raw();
+local $SIG{PIPE} = 'IGNORE';
+my $let_go = 0;
+my $giving_up = time + 30;
+$let_go = !defined syswrite $s, "\x15\3\3\0\2\1\x5a" x 2000 until $let_go || time > $giving_up;
+ok($let_go, 'a client that never stops');
+refused('is let go, too', 'handshake timed out');
+close $s;
+ok(until_true(sub { !engines() }), '... by the engine as well');
 stop($pid);
 
 ($port, $pid) = start(
