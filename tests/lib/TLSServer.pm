@@ -29,10 +29,11 @@ sub script {
   return "$T/$name";
 }
 
-# certificate(NAME, KIND) makes NAME.crt, NAME.key (PKCS#8) and NAME.pem (both).
+# certificate(NAME, KIND) makes NAME.crt, NAME.key (PKCS#8) and NAME.pem (both).  KIND is a curve, or
+# `rsa` with a number of bits, 2048 if none.
 sub certificate {
   my ($name, $kind) = @_;
-  my $alg = $kind eq 'rsa' ? 'RSA -pkeyopt rsa_keygen_bits:2048'
+  my $alg = $kind =~ /^rsa(\d*)$/ ? 'RSA -pkeyopt rsa_keygen_bits:' . ($1 || 2048)
     : "EC -pkeyopt ec_paramgen_curve:$kind -pkeyopt ec_param_enc:named_curve";
   sh("cd $T; openssl genpkey -algorithm $alg -out $name.key; openssl req -new -x509 -key $name.key "
       . "-subj /CN=$name -out $name.crt; cat $name.crt $name.key >$name.pem");

@@ -12,6 +12,7 @@ certificate('ec', 'P-256');
 certificate('p384', 'P-384');
 certificate('rsa', 'rsa');
 certificate('other', 'P-256');
+certificate($_, "rsa$_") for 4096, 4104;
 sh("cd $T; openssl pkey -in rsa.key -traditional -out rsa1.key; openssl pkey -in ec.key -traditional -out sec1.key;"
     . 'cat rsa.crt rsa1.key >pkcs1.pem; openssl ecparam -name prime256v1 >params; cat params sec1.key ec.crt >sec1.pem;'
     . 'openssl pkey -in ec.key -aes128 -passout pass:x -out enc.key; cat ec.crt enc.key >enc.pem;'
@@ -40,6 +41,7 @@ works('EC, SEC1, parameters, key first', {TLS_CERTFILE => "$T/sec1.pem"}, qr/cip
 works('EC on P-384', {TLS_CERTFILE => "$T/p384.pem"}, qr/cipher:ECDHE-ECDSA/);
 works('RSA, PKCS#8', {TLS_CERTFILE => "$T/rsa.pem"}, qr/cipher:ECDHE-RSA/);
 works('RSA, PKCS#1', {TLS_CERTFILE => "$T/pkcs1.pem"}, qr/cipher:ECDHE-RSA/);
+works('RSA of 4096 bits', {TLS_CERTFILE => "$T/4096.pem"}, qr/cipher:ECDHE-RSA/);
 works('key in a file of its own', {TLS_CERTFILE => "$T/ec.crt", TLS_PRIVATE_KEYFILE => "$T/ec.key"},
   qr/cipher:ECDHE-ECDSA/);
 works('empty TLS_PRIVATE_KEYFILE is none', {TLS_CERTFILE => "$T/ec.pem", TLS_PRIVATE_KEYFILE => ''},
@@ -94,6 +96,7 @@ fails('cut off', {TLS_CERTFILE => "$T/cut.pem"}, qr/damaged PEM/);
 fails('damaged', {TLS_CERTFILE => "$T/damaged.pem"}, qr/damaged PEM/);
 fails('no lines', {TLS_CERTFILE => "$T/oneline.pem"}, qr/bad-certificate/);
 fails('Ed25519', {TLS_CERTFILE => "$T/ed.pem"}, qr/none that tlsd can use/);
+fails('RSA of more than 4096 bits', {TLS_CERTFILE => "$T/4104.pem"}, qr/none that tlsd can use/);
 fails('bad timeout', {TLS_CERTFILE => "$T/ec.pem", TLS_HANDSHAKE_TIMEOUT => 'soon'}, qr/TLS_HANDSHAKE_TIMEOUT/);
 
 my $good = {TLS_CERTFILE => "$T/ec.pem"};
