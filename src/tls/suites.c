@@ -14,7 +14,7 @@ enum property {
   AES256 = 1 << 3,
   CHACHA20 = 1 << 4,
   GCM = 1 << 5,
-  SHA256 = 1 << 6,
+  SHA256 = 1 << 6, /* as the MAC of CBC; the hash in the name of an AEAD suite is no MAC */
   SHA384 = 1 << 7,
   SHA1 = 1 << 8,
   CBC = 1 << 9, /* only by name: older, slower, and more than once broken in others' hands */
@@ -27,17 +27,17 @@ static struct suite {
   unsigned int properties;
 } const suites[] = {
     {BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "ECDHE-ECDSA-AES128-GCM-SHA256",
-     ECDHE_ECDSA | AES128 | GCM | SHA256},
+     ECDHE_ECDSA | AES128 | GCM},
     {BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "ECDHE-RSA-AES128-GCM-SHA256",
-     ECDHE_RSA | AES128 | GCM | SHA256},
+     ECDHE_RSA | AES128 | GCM},
     {BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, "ECDHE-ECDSA-AES256-GCM-SHA384",
-     ECDHE_ECDSA | AES256 | GCM | SHA384},
+     ECDHE_ECDSA | AES256 | GCM},
     {BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, "ECDHE-RSA-AES256-GCM-SHA384",
-     ECDHE_RSA | AES256 | GCM | SHA384},
+     ECDHE_RSA | AES256 | GCM},
     {BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-ECDSA-CHACHA20-POLY1305",
-     ECDHE_ECDSA | CHACHA20 | SHA256},
+     ECDHE_ECDSA | CHACHA20},
     {BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-RSA-CHACHA20-POLY1305",
-     ECDHE_RSA | CHACHA20 | SHA256},
+     ECDHE_RSA | CHACHA20},
     {BR_TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256, "ECDHE-ECDSA-AES128-SHA256",
      ECDHE_ECDSA | AES128 | SHA256 | CBC},
     {BR_TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256, "ECDHE-RSA-AES128-SHA256",
@@ -84,6 +84,8 @@ static struct {
     {"SHA384", SHA384},
     {"SHA", SHA1},
     {"SHA1", SHA1},
+    {"CBC", CBC},
+    {"FIPS", AES128 | AES256},
 };
 /* Of the same notation, for suites that we do not have. */
 static char const *const foreign[] = {
@@ -129,6 +131,9 @@ static char const *const foreign[] = {
     "GOST",
     "kGOST",
     "aGOST",
+    "aGOST01",
+    "GOST94",
+    "GOST89MAC",
     "FZA",
     "KRB5",
     "AESCCM",
@@ -197,14 +202,18 @@ char const *suite_name(unsigned int id) {
 /* One bit a suite. */
 typedef uint32_t members;
 
+/* The place of the suite with this name, or SUITES. */
+static size_t find_suite(char const *name) {
+  size_t i = 0;
+  while (i < SUITES && strcmp(name, suites[i].name)) i++;
+  return i;
+}
+
 /* A word between pluses; false if it is none of the notation. */
 static bool members_of(char const *word, members *found) {
-  *found = 0;
-  for (size_t i = 0; i < SUITES; i++) {
-    if (strcmp(word, suites[i].name)) continue;
-    *found = (members)1 << i;
-    return true;
-  }
+  size_t suite = find_suite(word);
+  *found = suite < SUITES ? (members)1 << suite : 0;
+  if (*found) return true;
   for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
     if (strcmp(word, classes[i].word)) continue;
     for (size_t s = 0; s < SUITES; s++)
@@ -276,10 +285,6 @@ static members look_up(char const *word, char *rest) {
   return all;
 }
 
-static bool is_single(members m) {
-  return m && !(m & (m - 1));
-}
-
 /* What a class brings in. */
 static members without_cbc(members m) {
   for (size_t i = 0; i < SUITES; i++)
@@ -305,7 +310,7 @@ static void list_apply(struct list *l, char *word) {
   case '-': list_remove(l, m); break;
   case '+': list_move_to_end(l, m); break;
   default:
-    if (!is_single(m)) m = without_cbc(m);
+    if (find_suite(original) == SUITES) m = without_cbc(m);
     if (!m && !IS_ONE_OF(original, versions)) die_word(original);
     list_append(l, m);
   }

@@ -38,7 +38,12 @@ is(offered('ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256', 'ec'),
 is(offered('CHACHA20, AESGCM;!AES256', 'ec'), 'ECDSA-CHACHA20-POLY1305 ECDSA-AES128-GCM-SHA256', 'classes, other separators');
 is(offered('ECDHE+AES256:aRSA+AES128:@SECLEVEL=2', 'both'),
   'ECDSA-AES256-GCM-SHA384 RSA-AES256-GCM-SHA384 RSA-AES128-GCM-SHA256', 'classes joined');
-is(offered('AES128:AES256:+AES128:-SHA256', 'ec'), 'ECDSA-AES256-GCM-SHA384', 'moved to the end, taken away');
+is(offered('AES128:CHACHA20:AES256:+AES128:-CHACHA20', 'ec'), 'ECDSA-AES256-GCM-SHA384 ECDSA-AES128-GCM-SHA256',
+  'moved to the end, taken away');
+is(offered('ECDHE-ECDSA-AES128-SHA256:AES256:ECDHE-ECDSA-AES128-GCM-SHA256:!SHA1:!SHA256:!SHA384', 'ec'),
+  'ECDSA-AES256-GCM-SHA384 ECDSA-AES128-GCM-SHA256', 'hashes are those of MACs, which AEAD suites have none of');
+is(offered('ECDHE-ECDSA-AES128-SHA:AES256:!CBC:!GOST94', 'ec'), 'ECDSA-AES256-GCM-SHA384', 'no CBC');
+is(offered('FIPS', 'ec'), 'ECDSA-AES128-GCM-SHA256 ECDSA-AES256-GCM-SHA384', 'FIPS: no ChaCha20');
 is(offered('AES128:!AES128:ECDHE-ECDSA-AES128-GCM-SHA256:AES256', 'ec'), 'ECDSA-AES256-GCM-SHA384', 'taken away for good');
 is(offered('AES128:ECDHE-ECDSA-AES256-SHA:ECDHE-ECDSA-AES256-SHA384:ECDHE-ECDSA-AES128-SHA256', 'ec'),
   'ECDSA-AES128-GCM-SHA256 ECDSA-AES256-SHA ECDSA-AES256-SHA384 ECDSA-AES128-SHA256', 'CBC by name');
@@ -55,6 +60,7 @@ sub refused {
 refused('TLS_CIPHER_LIST', 'HIGH:DHE-RSA-AES128-GCM-SHA256', 'DHE-RSA-AES128-GCM-SHA256', 'a suite that BearSSL lacks');
 refused('TLS_CIPHER_LIST', 'HIGH:CAMELLIA', 'CAMELLIA', 'a class that it lacks');
 refused('TLS_CIPHER_LIST', 'HIGH:!NONSENSE', '!NONSENSE', 'no word of the notation');
+refused('TLS_CIPHER_LIST', 'HIGH:aRSA+SHA384', 'aRSA+SHA384', 'a class of one suite, with CBC');
 refused('TLS_CIPHER_LIST', 'ECDHE+AES128+AES256', 'ECDHE+AES128+AES256', 'nothing in common');
 refused('TLS_CIPHER_LIST', 'HIGH:@SECLEVEL=5', '@SECLEVEL=5', 'an unknown command');
 refused('TLS_CIPHER_LIST', 'HIGH:' . 'x' x 300, 'x' x 300, 'a long word');
