@@ -88,7 +88,7 @@ int identity_load_default(struct identity *id, struct certificate_files const *f
     snprintf(suffix, sizeof suffix, ".%s", address);
     r = identity_load(id, f, suffix);
   }
-  return r ? r : identity_load(id, f, "");
+  return r > 0 ? r : identity_load(id, f, "");
 }
 
 void identity_wipe(struct identity const *id) {
@@ -112,7 +112,7 @@ int identity_load_name(struct identity *id, struct certificate_files const *f, c
   char const *parent = strchr(name, '.');
   snprintf(suffix, sizeof suffix, ".%s", name);
   int r = identity_load(id, f, suffix);
-  if (r || !strchr(parent + 1, '.')) return r; /* not for all of a top-level domain */
+  if (r > 0 || !strchr(parent + 1, '.')) return r; /* not for all of a top-level domain */
   snprintf(suffix, sizeof suffix, ".*%s", parent);
   return identity_load(id, f, suffix);
 }

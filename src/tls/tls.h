@@ -33,15 +33,15 @@ struct certificate_files {
   char certfile[PATH_MAX], keyfile[PATH_MAX], trust[PATH_MAX]; /* the latter two may be empty */
 };
 bool identity_settings(struct certificate_files *);
-/* What a connection begins with: by the local address, where a file is there for it.  What cannot
- * be used is logged.  1; 0 if there is no such file; -1 if there is one, and none that can be used.
- */
+/* What a connection begins with: by the local address, where a file is there for it that can be
+ * used, or the default.  What cannot be used is logged.  1; 0 if there is no such file; -1 if there
+ * is one, and none that can be used. */
 int identity_load_default(struct identity *, struct certificate_files const *, char const *address);
 /* The keys and all else. */
 void identity_wipe(struct identity const *);
 /* Whether there could be a file for some name. */
 bool identity_has_names(struct certificate_files const *);
-/* The files of a name, else those of the wildcard above it, as identity_load_default. */
+/* The files of a name, else those of the wildcard above it, likewise. */
 int identity_load_name(struct identity *, struct certificate_files const *, char const *name);
 
 /* ---- loader.c ---- */

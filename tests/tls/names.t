@@ -103,6 +103,9 @@ truncate "$T/log", 0;
 sh("cat $T/one.crt $T/second.key >'$base.bad.example.net'");
 is(sent('bad.example.net'), 'default', 'a file that cannot be used: the default');
 ok(log_like(qr{bad-certificate path=$T/c/imapd.pem.bad.example.net key=\S+ why=".*does not belong.*run tlscheck}), 'and the log says why');
+put('star.pem', '.*.example.net');
+is(sent('bad.example.net'), 'star', 'or what it would be without');
+sh("rm '$base.*.example.net'");
 
 # Two kinds for one name.
 put('rsa.pem', '.both.example.net');
@@ -139,6 +142,14 @@ for my $address ('TCPLOCALIP=127.0.0.1', 'TCPLOCALIP=::ffff:127.0.0.1', 'unset T
   is(sent('one.example.org'), 'second', 'a name comes first');
   stop($pid);
 }
+
+truncate "$T/log", 0;
+spew("$base.127.0.0.1", "no certificate\n");
+($port, $pid) = start(ENV => {TLS_CERTFILE => $base, TLS_PRIVATE_KEYFILE => "$T/c/key"}, ARGS => [$show]);
+is(sent(undef), 'one', 'a file of an address that cannot be used: the default');
+ok(log_like(qr{bad-certificate path=\Q$base\E\.127\.0\.0\.1 why="no certificate in it"}), 'and the log says why');
+stop($pid);
+unlink "$base.127.0.0.1";
 
 # A chain that the file does not hold.
 sh("cd $T; openssl req -new -newkey rsa:2048 -nodes -keyout mid.key -multivalue-rdn -subj '/C=XX/O= Mixed  Case  Ltd+OU=Two Things/CN=Mid\xc3\xa9' -utf8 -out mid.csr;"
