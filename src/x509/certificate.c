@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 enum {
   DNS_NAME = 0x82,   /* GeneralName: [2] IMPLICIT IA5String */
@@ -121,4 +122,10 @@ bool certificate_next_host(struct der *rest, char text[HOST_NAME_MAX_TEXT]) {
 
 bool certificate_is_self_issued(struct certificate const *c) {
   return der_equal(c->issuer, c->subject);
+}
+
+bool certificate_is_valid_now(struct certificate const *c) {
+  struct timespec now = {0};
+  clock_gettime(CLOCK_REALTIME, &now); /* which tlsd's loader may call, unlike time(2) */
+  return c->not_before <= now.tv_sec && now.tv_sec <= c->not_after;
 }

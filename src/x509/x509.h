@@ -72,6 +72,7 @@ bool certificate_parse(struct certificate *, struct der bytes);
 enum { HOST_NAME_MAX_TEXT = 256 };
 bool certificate_next_host(struct der *rest, char text[HOST_NAME_MAX_TEXT]);
 bool certificate_is_self_issued(struct certificate const *);
+bool certificate_is_valid_now(struct certificate const *);
 
 /* ---- key.c ---- */
 /* BearSSL's limits: P-521, RSA-4096. */
@@ -174,7 +175,8 @@ int certificate_files_beside(char const *certfile, beside_take *take, void *cont
 /* ---- trust.c ---- */
 enum { TRUST_FILE_MAX = 4 << 20 }; /* all authorities of the web are about 220 KiB */
 /* Finds the issuer of a certificate at path, a PEM file or a directory in c_rehash form: 1 and its
- * bytes in der, 0 if it is not there (or has more than `room` bytes), -1 if path cannot be read. */
+ * bytes in der, 0 if none that is valid now is there (or it has more than `room` bytes), -1 if path
+ * cannot be read. */
 int trust_find_issuer(char const *path, struct certificate const *of, unsigned char *der,
                       size_t room, size_t *size);
 

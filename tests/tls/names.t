@@ -171,8 +171,9 @@ for (['nothing', undef, 1], ['a file', "$T/bundle", 2], ['a directory', "$T/hash
   stop($pid);
 }
 sh("cd $T; openssl req -new -x509 -newkey rsa:2048 -nodes -keyout /dev/null -multivalue-rdn -subj '/C=XX/O= Mixed  Case  Ltd+OU=Two Things/CN=Mid\xc3\xa9' -utf8 -out forged.crt; cp forged.crt bundle");
+sh("cd $T; openssl x509 -req -in mid.csr -CA rsa.crt -CAkey rsa.key -CAcreateserial -extfile ca.ext -days -1 -out old.crt; cat old.crt >>bundle");
 ($port, $pid) = start(ENV => {TLS_CERTFILE => "$T/leaf.pem", TLS_TRUSTCERTS => "$T/bundle"}, ARGS => [$show]);
-is(() = s_client($port, "x\n", '-showcerts') =~ /BEGIN CERTIFICATE/g, 1, "a namesake of the issuer with another key is not it");
+is(() = s_client($port, "x\n", '-showcerts') =~ /BEGIN CERTIFICATE/g, 1, "neither an expired certificate of the issuer nor a namesake of the issuer with another key is it");
 stop($pid);
 sh("cd $T; hash=\$(openssl x509 -hash -noout -in mid.crt); mkdir namesakes; ln -s ../forged.crt namesakes/\$hash.0; ln -s ../mid.crt namesakes/\$hash.1");
 ($port, $pid) = start(ENV => {TLS_CERTFILE => "$T/leaf.pem", TLS_TRUSTCERTS => "$T/namesakes"}, ARGS => [$show]);

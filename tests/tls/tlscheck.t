@@ -66,6 +66,14 @@ is $code 0 "no intermediate, but TLS_TRUSTCERTS has it"
 cat root.crt mid.crt >bundle
 run -t bundle single.pem
 is $code 0 "or a file has"
+cp mid.crt mid-now.crt
+sign mid root basicConstraints=critical,CA:TRUE -days -1
+cat root.crt mid.crt >bundle
+problem "an intermediate that has expired" "no certificate of O=Example, CN=mid" -t bundle single.pem
+cat root.crt mid.crt mid-now.crt >bundle
+run -t bundle single.pem
+is $code 0 "which does not hide the present one"
+mv mid-now.crt mid.crt
 problem "a store that is not there" "No such file" -t none single.pem
 cat server.crt root.crt server.key >gap.pem
 problem "a gap" "certificate 1 is not signed by certificate 2" -t trust gap.pem
