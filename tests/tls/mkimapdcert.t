@@ -26,8 +26,12 @@ like "$(openssl pkey -in "$T/rsa.pem" -noout -text)" '2048 bit' "-r: RSA"
 "$make" "$T/none/x.pem" mail.example.org 2>"$T/err"
 is $? 111 "a directory that does not exist"
 like "$(cat "$T/err")" "fatal: .* beside $T/none/x.pem: .* must exist" "says what to do"
-"$make" "$T/x.pem" 'a,DNS:b' 2>/dev/null
-is $? 100 "refuses names that are none"
+for name in 'a,DNS:b' mail.example.org. .example.org mail..example.org -mail.example.org 'mail.*.org' '*mail.org' '*'; do
+  "$make" "$T/x.pem" "$name" 2>/dev/null
+  is $? 100 "refuses names that are none: $name"
+done
+(cd "$T" && "$make" -- -x.pem localhost 2>"$T/err")
+ok $? "a file whose name begins with a hyphen"
 "$make" 2>/dev/null
 is $? 100 "usage"
 
