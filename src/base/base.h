@@ -253,6 +253,8 @@ struct tls_facts {
 int tls_facts_read(struct tls_facts *, int fd, int64_t deadline);
 /* After that: why there is no TLS, in words. */
 char const *tls_facts_failure(struct tls_facts const *);
+/* The value of SSL_WARNING, if it was sent, goes to the log. */
+void tls_facts_log_warning(struct tls_facts const *);
 /* The value of a name, null if it was not sent. */
 char const *tls_facts_get(struct tls_facts const *, char const *name);
 /* Into the environment, in place of any that were there; -1 when memory ran out. */

@@ -10,7 +10,7 @@
 /* A name that ends in `*` stands for all that begin so. */
 static char const *const names[] = {"SSL_PROTOCOL", "SSL_CIPHER", "SSL_TLS_SNI_SERVERNAME",
                                     "SSL_SERVER_END_POINT", "SSL_PEER_*"};
-static char const error_name[] = "SSL_ERROR";
+static char const error_name[] = "SSL_ERROR", warning_name[] = "SSL_WARNING";
 
 /* If the string is NAME=value, the value. */
 static char const *value_of(char const *string, char const *name) {
@@ -39,7 +39,7 @@ static bool is_printable(char const *string) {
 /* Other terminators have more to say than we want to know, which is no fault of theirs. */
 static bool is_believed(char const *string) {
   return strlen(string) <= FACT_MAX && is_printable(string) &&
-         (is_fact(string) || value_of(string, error_name));
+         (is_fact(string) || value_of(string, error_name) || value_of(string, warning_name));
 }
 
 /* The string after this one; the empty string is the end. */
@@ -104,6 +104,11 @@ char const *tls_facts_failure(struct tls_facts const *f) {
   return errno == EPROTO      ? "TLS program misbehaved"
          : errno == ETIMEDOUT ? "handshake timed out"
                               : "TLS program ended without a reason";
+}
+
+void tls_facts_log_warning(struct tls_facts const *f) {
+  char const *why = tls_facts_get(f, warning_name);
+  if (why) log_event("tls-warning", "ip", getenv("TCPREMOTEIP"), "why", why, (char *)0);
 }
 
 /* A copy in the environment: facts need not stay. */

@@ -63,6 +63,7 @@ char const *ucspitls_begin(struct ucspitls *tls, int64_t deadline) {
   static struct tls_facts f;
   if (io_write_all(tls->control, "Y", 1, deadline) < 0) return "TLS program ended";
   if (tls_facts_read(&f, tls->control, deadline) < 0 || f.error) return tls_facts_failure(&f);
+  tls_facts_log_warning(&f);
   if (tls_facts_export(&f) < 0) return "no memory for the environment";
   if (dup2(tls->read, 0) < 0 || dup2(tls->write, 1) < 0) return "descriptors cannot be moved";
   close_all(tls);

@@ -67,7 +67,7 @@ void choice_end(struct choice *c) {
 
 struct identity const *choice_identity(struct choice *c, char const *server_name) {
   struct identity const *own = 0;
-  if (c->loader >= 0 && *server_name) own = loader_ask(c->loader, server_name);
+  if (c->loader >= 0 && *server_name) own = loader_ask(c->loader, server_name, &c->loader_failed);
   choice_end(c);
   if (own) c->identity = own;
   return c->identity;

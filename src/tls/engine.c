@@ -99,6 +99,14 @@ static char const *handshake(struct engine *e) {
   return 0;
 }
 
+/* What the log should have, though the client is served. */
+static char const *warning(struct engine const *e) {
+  return e->choice.loader_failed
+             ? "no answer from the loader of certificates, so the client got the default one: see "
+               "whether the kernel's log has tlsd killed"
+             : 0;
+}
+
 /* There is no second handshake: what was for the first one goes, the private keys before all. */
 static void forget_handshake(struct engine *e, struct engine_settings const *settings,
                              struct engine_ends const *ends) {
@@ -128,10 +136,12 @@ static noreturn void run(struct engine *e, struct engine_settings const *setting
   char const *failure = handshake(e);
   if (failure) {
     sessions_forget(&e->sessions);
+    if (warning(e)) failure = warning(e); /* of which it is the likely consequence */
     if (facts_wanted) facts_send_failure(ends->control, failure);
     _exit(EXIT_REFUSED);
   }
-  if (facts_wanted) facts_send(ends->control, &e->server.eng, e->choice.chosen, &e->peer);
+  if (facts_wanted)
+    facts_send(ends->control, &e->server.eng, e->choice.chosen, &e->peer, warning(e));
   forget_handshake(e, settings, ends);
   /* A chain that hung up meanwhile has set a deadline of its own. */
   if (!e->relay.chain_hung_up) e->relay.deadline = -1;

@@ -23,8 +23,9 @@ static void put_fact(char *text, size_t *size, char const *name, char const *val
 }
 
 void facts_send(int control, br_ssl_engine_context const *tls,
-                struct credentials const *credentials, struct peer const *peer) {
-  char text[(4 + PEER_ATTRIBUTES) * (FACT_MAX + 1) + 1];
+                struct credentials const *credentials, struct peer const *peer,
+                char const *warning) {
+  char text[(5 + PEER_ATTRIBUTES) * (FACT_MAX + 1) + 1];
   char end_point[END_POINT_SIZE] = "";
   size_t size = 0;
   char const *server_name = br_ssl_engine_get_server_name(tls);
@@ -33,6 +34,7 @@ void facts_send(int control, br_ssl_engine_context const *tls,
   if (is_host_name(server_name)) put_fact(text, &size, "SSL_TLS_SNI_SERVERNAME", server_name);
   if (credentials) x509_end_point(credentials, end_point);
   if (*end_point) put_fact(text, &size, "SSL_SERVER_END_POINT", end_point);
+  if (warning) put_fact(text, &size, "SSL_WARNING", warning);
   for (size_t i = 0; i < PEER_ATTRIBUTES; i++) {
     char const *value, *name = peer_attribute(peer, i, &value);
     if (name) put_fact(text, &size, name, value);

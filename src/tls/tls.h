@@ -47,14 +47,16 @@ int identity_load_name(struct identity *, struct certificate_files const *, char
 /* ---- loader.c ---- */
 /* The loader's whole life: one request on fd, one answer.  Confined; can only read files. */
 noreturn void loader_run(struct certificate_files const *, int fd);
-/* From the engine: the identity of a name, null if there is none of its own. */
-struct identity const *loader_ask(int fd, char const *name);
+/* From the engine: the identity of a name, null if there is none of its own.  A loader that has
+ * ended, or does not answer, has `failed`. */
+struct identity const *loader_ask(int fd, char const *name, bool *failed);
 
 /* ---- choice.c ---- */
 struct choice {
   br_ssl_server_policy_class const *vtable; /* BearSSL's view of it */
   struct identity const *identity;          /* the default one */
   int loader;                               /* to ask for others; -1: there are none */
+  bool loader_failed;                       /* so the client got the default one */
   struct credentials const *chosen;         /* after the client's first message */
 };
 void choice_init(struct choice *, struct identity const *, int loader);
@@ -118,9 +120,10 @@ noreturn void engine_run(struct engine_settings const *, struct engine_ends cons
 
 /* ---- facts.c: strings NAME=value NUL, see doc/chain.md ---- */
 struct peer;
-/* Of the connection, our certificate, and the client's, if there is one. */
+/* Of the connection, our certificate, and the client's, if there is one; and a warning, if there is
+ * one, for the log that the engine has not. */
 void facts_send(int control, br_ssl_engine_context const *, struct credentials const *,
-                struct peer const *);
+                struct peer const *, char const *warning);
 void facts_send_failure(int control, char const *reason);
 
 /* ---- peer.c ---- */

@@ -231,6 +231,7 @@ static void handshake(struct engine_settings const *s, int control, int chain) {
             "cipher", tls_facts_get(&f, "SSL_CIPHER"), "sni",
             tls_facts_get(&f, "SSL_TLS_SNI_SERVERNAME"), "peer",
             tls_facts_get(&f, "SSL_PEER_CERT_SUBJECT_CN"), (char *)0);
+  tls_facts_log_warning(&f);
   exports_or_die(tls_facts_export(&f));
   if (dup2(chain, 0) < 0 || dup2(chain, 1) < 0) log_die_failure(EXIT_TEMPORARY, "dup2", 0, 0);
 }

@@ -50,6 +50,7 @@ sub line_turned { my $line = $_[0]->line; return defined $line ? turned($line) :
     ok $server->logged(qr/^imaplogin: \d+: connect .* tls=starttls$/m), 'log: connect';
     ok $server->logged(qr/^imaplogin: \d+: tls ip=127\.0\.0\.1 protocol=TLSv1\.2 cipher=FAKE sni=mail\.example$/m),
       'log: tls';
+    ok $server->logged(qr/^imaplogin: \d+: tls-warning ip=127\.0\.0\.1 why=odd$/m), 'log: a warning';
     is $server->slurp('evil'), '', 'and no variable but TLS\'s own was taken';
 }
 {

@@ -6,6 +6,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use TLSServer;
 use IO::Socket::INET;
+use IO::Socket::SSL;
 use Test::More;
 
 certificate('default', 'P-256');
@@ -70,6 +71,22 @@ SKIP: {
 }
 like(`curl -skv --max-time 20 --resolve two.example.org:$port:127.0.0.1 https://two.example.org:$port/ 2>&1 </dev/null`,
   qr/subject: CN=star/, 'curl');
+
+# A loader that is killed, by a kernel that is out of memory, say.  It is one of the two processes beside
+# the session's; without the other there is no connection.
+my @got;
+for my $which (0, 1) {
+  local $SIG{PIPE} = 'IGNORE';
+  my @beside;
+  my $held = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die $!;
+  until_true(sub { @beside = grep { slurp("/proc/$_/stat") !~ /\) \S $pid / } engines(); @beside == 2 });
+  kill KILL => (sort { $a <=> $b } @beside)[$which];
+  my $inside = IO::Socket::SSL->start_SSL($held, SSL_verify_mode => SSL_VERIFY_NONE, SSL_version => 'TLSv12', SSL_hostname => 'one.example.org');
+  push @got, $inside ? $inside->peer_certificate('cn') : 'none';
+  close $held;
+}
+is(join(' ', sort @got), 'default none', 'a name whose loader is killed: the default');
+ok(log_like(qr/^tlsd: \d+: tls-warning ip=127\.0\.0\.1 why="no answer from the loader/m), 'and the log says why') or diag log_text();
 
 # What strangers send.
 sh("mkdir '$base.'; cp $T/one.pem '$base./x.org'; cp $T/one.pem '$base.x'; cp $T/one.pem '$base.one.example.org.ecdsa.bak'");
