@@ -58,16 +58,17 @@ static void put_preview(struct session *s, uint32_t seq, struct fetched const *g
   imap_put_nstring(&s->out, got->preview.text, got->preview.size);
 }
 
+#define NAMED(text) text, sizeof text - 1
 struct plain_item const plain_items[FETCH_SECTION] = {
-    [FETCH_UID] = {"UID", 0, put_uid},
-    [FETCH_FLAGS] = {"FLAGS", 0, put_flags},
-    [FETCH_INTERNALDATE] = {"INTERNALDATE", 0, put_internal_date},
-    [FETCH_SAVEDATE] = {"SAVEDATE", 0, put_save_date},
-    [FETCH_SIZE] = {"RFC822.SIZE", FACT_SIZE, put_size},
-    [FETCH_ENVELOPE] = {"ENVELOPE", FACT_ENVELOPE, put_envelope},
-    [FETCH_BODY] = {"BODY", FACT_BODY, put_body},
-    [FETCH_BODYSTRUCTURE] = {"BODYSTRUCTURE", FACT_BODYSTRUCTURE, put_bodystructure},
-    [FETCH_PREVIEW] = {"PREVIEW", 0, put_preview},
+    [FETCH_UID] = {NAMED("UID"), 0, put_uid},
+    [FETCH_FLAGS] = {NAMED("FLAGS"), 0, put_flags},
+    [FETCH_INTERNALDATE] = {NAMED("INTERNALDATE"), 0, put_internal_date},
+    [FETCH_SAVEDATE] = {NAMED("SAVEDATE"), 0, put_save_date},
+    [FETCH_SIZE] = {NAMED("RFC822.SIZE"), FACT_SIZE, put_size},
+    [FETCH_ENVELOPE] = {NAMED("ENVELOPE"), FACT_ENVELOPE, put_envelope},
+    [FETCH_BODY] = {NAMED("BODY"), FACT_BODY, put_body},
+    [FETCH_BODYSTRUCTURE] = {NAMED("BODYSTRUCTURE"), FACT_BODYSTRUCTURE, put_bodystructure},
+    [FETCH_PREVIEW] = {NAMED("PREVIEW"), 0, put_preview},
 };
 
 static void put_item(struct session *s, uint32_t seq, struct fetch_item const *item,
@@ -76,9 +77,10 @@ static void put_item(struct session *s, uint32_t seq, struct fetch_item const *i
     section_put(s, seq, item, section, got->fd);
     return;
   }
-  imap_puts(&s->out, plain_items[item->kind].name);
+  struct plain_item const *plain = &plain_items[item->kind];
+  imap_put(&s->out, plain->name, plain->name_size);
   imap_puts(&s->out, " ");
-  plain_items[item->kind].put(s, seq, got);
+  plain->put(s, seq, got);
 }
 
 /* Whether the message's own header fields answer every section. */

@@ -77,6 +77,7 @@ struct fetched {
 /* What the items without arguments need of a message, and how they are put. */
 struct plain_item {
   char const *name;
+  size_t name_size;
   unsigned int facts;
   void (*put)(struct session *, uint32_t seq, struct fetched const *);
 };

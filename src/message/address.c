@@ -38,7 +38,8 @@ struct reader {
 };
 
 static bool is_one_of(char c, char const *set) {
-  return c && strchr(set, c);
+  while (*set && *set != c) set++;
+  return *set;
 }
 
 static void add(struct words *w, char const *text, size_t size) {

@@ -161,7 +161,7 @@ static bool is_name(char const *name) {
 
 bool charset_open(struct charset *cs, char const *name) {
   *cs = (struct charset){.kind = CHARSET_UNKNOWN};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+  for (size_t i = 0; cs->kind == CHARSET_UNKNOWN && i < sizeof names / sizeof *names; i++)
     if (!strcasecmp(name, names[i].name)) cs->kind = names[i].kind;
   if (cs->kind == CHARSET_UNKNOWN && is_name(name) && helper_knows(name)) {
     cs->kind = CHARSET_FOREIGN;

@@ -48,8 +48,8 @@ bool next_field(char const *header, size_t size, size_t *at, struct message_fiel
 void field_split(struct message_field *field) {
   char const *start = field->field, *end = start + field->field_size;
   char const *text_end = strip_line_end(start, end);
-  char const *line = strip_line_end(start, line_end(start, end));
-  char const *colon = memchr(start, ':', (size_t)(line - start));
+  /* A colon of a later line ends no name: there is a line end before it. */
+  char const *colon = memchr(start, ':', (size_t)(text_end - start));
   size_t name_size = colon ? name_length(start, colon) : 0;
   field->name = start;
   field->name_size = name_size;

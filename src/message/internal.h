@@ -19,7 +19,9 @@ static inline bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* Names are looked for among many: mostly the first letter says that it is another. */
 static inline bool same_name(char const *a, size_t size, char const *b) {
+  if (size && (*a | 32) != (*b | 32)) return false;
   return strlen(b) == size && !strncasecmp(a, b, size);
 }
 

@@ -36,26 +36,48 @@ static inline uint64_t mix(uint64_t h, uint64_t word) {
 struct strands {
   uint64_t a, b, c, d;
 };
-enum { ROUND = sizeof(struct strands) };
+enum { WORD = sizeof(uint64_t), ROUND = 4 * WORD };
 
-static inline void mix_round(struct strands *h, char const *data) {
-  struct strands words;
-  memcpy(&words, data, sizeof words);
-  MIX(h->a, words.a, 32);
-  MIX(h->b, words.b, 31);
-  MIX(h->c, words.c, 30);
-  MIX(h->d, words.d, 29);
+static inline void mix_round(struct strands *h, uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
+  MIX(h->a, a, 32);
+  MIX(h->b, b, 31);
+  MIX(h->c, c, 30);
+  MIX(h->d, d, 29);
 }
 
+static inline uint64_t word_at(char const *p) {
+  uint64_t word;
+  memcpy(&word, p, sizeof word);
+  return word;
+}
+
+/* Of the `left` bytes at the end of all `size` the first word, with zeros behind them.  To read the
+ * word before the end costs a fraction of copying single bytes, if there are so many. */
+static inline uint64_t word_of(char const *end, size_t size, ptrdiff_t left) {
+  uint64_t word = 0;
+  if (left >= WORD) return word_at(end - left);
+  if (left <= 0) return 0;
+  if (size < WORD)
+    memcpy(&word, end - left, (size_t)left);
+  else
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = word_at(end - WORD) << 8 * (WORD - left);
+#else
+    word = word_at(end - WORD) >> 8 * (WORD - left);
+#endif
+  return word;
+}
+
+/* As if there were zeros behind the data up to the next round. */
 uint64_t cache_hash(uint64_t seed, void const *data, size_t size) {
   struct strands h = {seed, seed + 1, seed + 2, seed + 3};
   char const *p = data, *end = p + size;
-  char last[ROUND] = {0};
-  for (; end - p >= ROUND; p += ROUND) mix_round(&h, p);
-  if (p < end) {
-    memcpy(last, p, (size_t)(end - p));
-    mix_round(&h, last);
-  }
+  for (; end - p >= ROUND; p += ROUND)
+    mix_round(&h, word_at(p), word_at(p + WORD), word_at(p + 2 * WORD), word_at(p + 3 * WORD));
+  ptrdiff_t left = end - p;
+  if (left)
+    mix_round(&h, word_of(end, size, left), word_of(end, size, left - WORD),
+              word_of(end, size, left - 2 * WORD), word_of(end, size, left - 3 * WORD));
   return mix(mix(mix(mix(size, h.a), h.b), h.c), h.d);
 }
 

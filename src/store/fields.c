@@ -79,14 +79,16 @@ static unsigned int number_of(char const *name, size_t size) {
   return RARE_NAME;
 }
 
+/* The pattern is of letters and hyphens, and perhaps the `*`. */
+static bool is_like(char const *name, size_t size, char const *pattern) {
+  size_t i = 0;
+  while (i < size && pattern[i] != '*' && (name[i] | 32) == (pattern[i] | 32)) i++;
+  return pattern[i] == '*' || (i == size && !pattern[i]);
+}
+
 static bool is_trace(char const *name, size_t size) {
-  for (size_t i = 0; i < sizeof trace_names / sizeof *trace_names; i++) {
-    char const *trace = trace_names[i];
-    size_t prefix = strcspn(trace, "*");
-    if (trace[prefix] ? size >= prefix && !strncasecmp(name, trace, prefix)
-                      : is_name(name, size, trace))
-      return true;
-  }
+  for (size_t i = 0; i < sizeof trace_names / sizeof *trace_names; i++)
+    if (is_like(name, size, trace_names[i])) return true;
   return false;
 }
 
