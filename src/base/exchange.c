@@ -1,11 +1,16 @@
 /* Two directories change places: how a directory is replaced as a whole.  One step on Linux
  * (renameat2), three elsewhere and on file systems that lack it. */
-#define _GNU_SOURCE /* renameat2 */
 #include "base/base.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <linux/fs.h>
+#include <sys/syscall.h>
+#endif
 
 /* Undoes what it can when a step fails. */
 static int exchange_by_steps(int dirfd, char const *a, char const *b) {
@@ -25,10 +30,11 @@ static int exchange_by_steps(int dirfd, char const *a, char const *b) {
   return renameat(dirfd, aside, dirfd, a);
 }
 
-/* BY_STEPS is for the test of the way that this system does not take. */
-#if defined(RENAME_EXCHANGE) && !defined(BY_STEPS)
+/* Not every C library has a function for it.  BY_STEPS is for the test of the way that this system
+ * does not take. */
+#if defined(SYS_renameat2) && !defined(BY_STEPS)
 int dir_exchange(int dirfd, char const *a, char const *b) {
-  if (!renameat2(dirfd, a, dirfd, b, RENAME_EXCHANGE)) return 0;
+  if (!syscall(SYS_renameat2, dirfd, a, dirfd, b, RENAME_EXCHANGE)) return 0;
   /* EINVAL: this file system cannot; ENOSYS: this kernel cannot. */
   return errno == EINVAL || errno == ENOSYS ? exchange_by_steps(dirfd, a, b) : -1;
 }

@@ -1,11 +1,15 @@
 /* Renaming that never replaces: Linux has a system call for it, elsewhere link and unlink. */
-#define _GNU_SOURCE /* renameat2 */
 #include "maildir/maildir.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#ifdef __linux__
+#include <linux/fs.h>
+#include <sys/syscall.h>
+#endif
 
 /* Not atomic: for a moment both names exist.  Directories cannot be linked; for them a check and
  * then rename has to do. */
@@ -21,8 +25,8 @@ static int link_and_unlink(int olddir, char const *oldname, int newdir, char con
 }
 
 int maildir_rename(int olddir, char const *oldname, int newdir, char const *newname) {
-#ifdef RENAME_NOREPLACE
-  if (!renameat2(olddir, oldname, newdir, newname, RENAME_NOREPLACE)) return 0;
+#ifdef SYS_renameat2 /* not every C library has a function for it */
+  if (!syscall(SYS_renameat2, olddir, oldname, newdir, newname, RENAME_NOREPLACE)) return 0;
   /* EINVAL: the file system does not know the flag; ENOSYS: the kernel. */
   if (errno != EINVAL && errno != ENOSYS) return -1;
 #endif
