@@ -3,6 +3,7 @@
  *   name.c      names of message files: base name, flags, hints; making unique ones
  *   create.c    making a Maildir or a Maildir++ folder
  *   scan.c      reading a directory with its stamps
+ *   entries.c   all entries of a directory                        (Linux, with a fallback)
  *   check.c     is this a Maildir we may serve, and if not, why
  *   folders.c   the folders of a tree; becoming its owner         (for tools)
  *   rename.c    renaming that never replaces                       (Linux, with a fallback)
@@ -80,6 +81,12 @@ enum { MAILDIR_TICK_MS = 20 };
 typedef void maildir_seen(void *context, char const *name, uint64_t inode);
 int maildir_scan(int dirfd, char const *subdir, uint64_t inode, maildir_seen *seen,
                  maildir_seen *odd, void *context);
+
+/* ---- entries.c ---- */
+/* Calls it for every entry of the directory, which has just been opened; type: DT_REG and others of
+ * readdir(3), DT_UNKNOWN or 0 where the file system does not say. */
+typedef void maildir_entry(void *context, char const *name, uint64_t inode, unsigned int type);
+int maildir_entries(int fd, maildir_entry *, void *context);
 
 /* ---- check.c ---- */
 /* Opens the Maildir at path and makes sure it can be served: its directory, cur, new and tmp are

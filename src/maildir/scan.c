@@ -42,13 +42,15 @@ static enum kind kind_of_mode(mode_t mode) {
   return S_ISREG(mode) ? MESSAGE : S_ISDIR(mode) ? DIRECTORY : ODD;
 }
 
-static enum kind kind_of(int fd, struct dirent const *e) {
+/* type: as readdir has it, if it is known. */
+static enum kind kind_of(int fd, char const *name, unsigned int type) {
   struct stat st;
 #ifdef DT_REG
-  if (e->d_type == DT_REG) return MESSAGE;
-  if (e->d_type == DT_DIR) return DIRECTORY;
+  if (type == DT_REG) return MESSAGE;
+  if (type == DT_DIR) return DIRECTORY;
 #endif
-  if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) return NOTHING;
+  (void)type;
+  if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) return NOTHING;
   return kind_of_mode(st.st_mode);
 }
 
@@ -57,17 +59,20 @@ static bool is_name(char const *name) {
   return *name != '.' && !(name[0] == ':' && name[1] == '2' && name[2] == ',');
 }
 
-static int read_all(DIR *d, maildir_seen *seen, maildir_seen *odd, void *context) {
-  struct dirent *e;
-  while (errno = 0, (e = readdir(d))) {
-    if (!is_name(e->d_name)) continue;
-    enum kind kind = kind_of(dirfd(d), e);
-    if (kind == MESSAGE)
-      seen(context, e->d_name, e->d_ino);
-    else if (kind == ODD && odd)
-      odd(context, e->d_name, e->d_ino);
-  }
-  return errno ? -1 : 0;
+struct scanning {
+  int fd;
+  maildir_seen *seen, *odd;
+  void *context;
+};
+
+static void look_at(void *context, char const *name, uint64_t inode, unsigned int type) {
+  struct scanning const *s = context;
+  if (!is_name(name)) return;
+  enum kind kind = kind_of(s->fd, name, type);
+  if (kind == MESSAGE)
+    s->seen(s->context, name, inode);
+  else if (kind == ODD && s->odd)
+    s->odd(s->context, name, inode);
 }
 
 int maildir_scan(int parent, char const *subdir, uint64_t inode, maildir_seen *seen,
@@ -80,16 +85,9 @@ int maildir_scan(int parent, char const *subdir, uint64_t inode, maildir_seen *s
     errno = EINVAL;
     return -1;
   }
-  DIR *d = fdopendir(fd);
-  if (!d) {
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
-  }
-  int r = read_all(d, seen, odd, context);
+  int r = maildir_entries(fd, look_at, &(struct scanning){fd, seen, odd, context});
   int saved = errno;
-  closedir(d);
+  close(fd);
   errno = saved;
   return r;
 }
