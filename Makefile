@@ -42,13 +42,14 @@ capital = $(shell echo $(1) | tr a-z A-Z)
 FOUND_CPPFLAGS := $(SYSTEM_INCLUDES) $(foreach m,$(FOUND),-DWITH_$(call capital,$(m)))
 # Most of what a small program costs is the start of its C library: glibc's asks the processor some 40 questions,
 # which in a virtual machine cost microseconds each, musl's none (doc/performance.md).  So the programs of each
-# login are linked with musl, but for imapd, whose work lasts longer; where that cannot be done, with glibc.
+# login are linked with musl; where that cannot be done, with glibc.
 archive_of = $(foreach l,$(1),$(shell $(CC) -print-file-name=lib$(l).a))
 MUSL_CC := musl-gcc -idirafter src/musl -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 MUSL_LDLIBS := $(call archive_of,cdb utf8proc crypt bearssl skarnet)
 MUSL := $(if $(SANITIZE),,$(shell $(MUSL_CC) $(CPPFLAGS) $(STATIC) -o /dev/null src/musl/probe.c src/musl/glibc.c \
   $(MUSL_LDLIBS) 2>/dev/null && echo musl/))
 MUSL_MODULES = authuserdb authcram authscram
+MUSL_PROGRAMS = imapd tlsd imaplogin $(MUSL_MODULES)
 AUTH_PROGRAMS = authuserdb authpwd authshadow authcram authscram authexternal authoauth authcheckpassword authclient $(FOUND:%=auth%)
 STORE_TOOLS = maildirimport maildirexport maildircheck
 TOOLS = conf2env maildirmake makeuserdb userdbpw reportuser charsetd tlscheck $(STORE_TOOLS)
@@ -66,8 +67,8 @@ all: $(PROGRAMS:%=$(B)/bin/%)
 $(B)/bin/tlsd: $(patsubst %.c,$(B)/$(MUSL)%.o,$(wildcard src/tls/*.c)) $(patsubst %,$(B)/$(MUSL)lib%.a,x509 base)
 $(B)/bin/tlsd: LDLIBS = -lbearssl -lskarnet
 $(B)/bin/imaplogin: $(patsubst %.c,$(B)/$(MUSL)%.o,$(wildcard src/login/*.c)) $(patsubst %,$(B)/$(MUSL)lib%.a,imap base)
-$(B)/bin/imapd: $(call objects,$(wildcard src/imapd/*.c)) \
-  $(call archives,store maildir message imap base)
+$(B)/bin/imapd: $(patsubst %.c,$(B)/$(MUSL)%.o,$(wildcard src/imapd/*.c)) \
+  $(patsubst %,$(B)/$(MUSL)lib%.a,store maildir message imap base)
 $(B)/bin/imapd: LDLIBS = -lutf8proc -lskarnet
 AUTH_LDLIBS = -lcrypt -lbearssl -lskarnet
 $(B)/bin/authcheckpassword: LDLIBS = $(AUTH_LDLIBS)
@@ -81,14 +82,20 @@ $(SHARED_MODULES:%=$(B)/bin/auth%): LDLIBS = $(LDLIBS_$(@F:auth%=%)) $(AUTH_LDLI
 $(patsubst %,$(B)/bin/%,$(filter-out $(MUSL_MODULES),$(AUTH_PROGRAMS))): $(B)/bin/%: $(B)/src/auth/%.o $(call archives,auth base)
 $(MUSL_MODULES:%=$(B)/bin/%): $(B)/bin/%: $(B)/$(MUSL)src/auth/%.o $(patsubst %,$(B)/$(MUSL)lib%.a,auth base)
 ifdef MUSL
-$(B)/bin/tlsd $(MUSL_MODULES:%=$(B)/bin/%): $(B)/musl/src/musl/glibc.o
-$(B)/bin/tlsd $(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): CC = $(MUSL_CC)
+# In the place of the archive's: the compiler must not make calls of these functions out of them, nor look for
+# the canary, which is not there yet when the C library calls them at its start.
+$(B)/musl/src/musl/%.o: ALL_CFLAGS += -fno-builtin -fno-tree-loop-distribute-patterns -fno-stack-protector
+$(MUSL_PROGRAMS:%=$(B)/bin/%): $(patsubst %,$(B)/musl/src/musl/%.o,memory qsort)
+# The others have little to allocate, and musl's malloc, which trusts nobody.
+$(B)/bin/imapd: $(B)/musl/src/musl/malloc.o
+$(filter-out %/imaplogin,$(MUSL_PROGRAMS:%=$(B)/bin/%)): $(B)/musl/src/musl/glibc.o
+$(MUSL_PROGRAMS:%=$(B)/bin/%): CC = $(MUSL_CC)
 # What musl itself writes to comes before all of ours, by -lc first with the names of what has it, so that one page
 # has that and the initialised variables.  Read-only relocations would take another page, and there are none: by
 # -fno-pie tables of addresses are constants like others (musl never makes them read-only in a static program).
-$(B)/bin/tlsd $(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): STATIC += -Wl,-z,norelro,-u,__stack_chk_fail,-u,setuid,-u,signal
-$(B)/bin/tlsd $(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): FIRST = -lc
-$(B)/bin/tlsd $(B)/bin/imaplogin $(MUSL_MODULES:%=$(B)/bin/%): LDLIBS = $(MUSL_LDLIBS)
+$(MUSL_PROGRAMS:%=$(B)/bin/%): STATIC += -Wl,-z,norelro,-u,__stack_chk_fail,-u,setuid,-u,signal
+$(MUSL_PROGRAMS:%=$(B)/bin/%): FIRST = -lc
+$(MUSL_PROGRAMS:%=$(B)/bin/%): LDLIBS = $(MUSL_LDLIBS)
 endif
 # authd has every source in it that this build knows.
 $(B)/bin/authd: $(call objects,$(wildcard src/authd/*.c)) $(call archives,auth base)
@@ -119,7 +126,7 @@ $(B)/$(2)lib$(1).a: $(patsubst %.c,$(B)/$(2)%.o,$(call lib_sources,$(1)))
 	$(AR) rcs $$@ $$^
 endef
 $(foreach l,$(LIBS),$(eval $(call archive,$(l))))
-$(if $(MUSL),$(foreach l,imap auth x509 base,$(eval $(call archive,$(l),$(MUSL)))))
+$(if $(MUSL),$(foreach l,$(LIBS),$(eval $(call archive,$(l),$(MUSL)))))
 
 # PREFIX is compiled in, and which libraries there are: other ones make everything anew.
 $(B)/prefix: FORCE

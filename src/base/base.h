@@ -10,7 +10,7 @@
  *   seccomp.c    confinement to a list of system calls           (Linux)
  *   landlock.c   confinement to parts of the file system          (Linux)
  *   arena.c      memory that is given back all at once
- *   trim.c       memory that is given back to the system      (glibc, Linux)
+ *   trim.c       memory that is given back to the system            (Linux)
  *   set.c        sets of 32-bit numbers as sorted ranges
  *   order.c      sorting by numbers
  *   base64.c     RFC 4648 section 4

@@ -1,14 +1,13 @@
-/* Memory that is given back to the system before a long wait: what was freed, where the C library
- * is glibc; the stack that deep calls with large buffers have left behind, and what the caller
- * names, where the system is Linux. */
+/* Memory that is given back to the system before a long wait: what was freed, where there is
+ * malloc_trim, in glibc and in src/musl; the stack that deep calls with large buffers have left
+ * behind, and what the caller names, where the system is Linux. */
 #include "base/base.h"
 
 #include <errno.h>
 #include <string.h>
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
+/* Null where there is none. */
+extern int malloc_trim(size_t keep) __attribute__((weak));
 
 #ifdef __linux__
 #include <sys/mman.h>
@@ -55,8 +54,6 @@ void memory_trim_stack(void) {}
 #endif
 
 void memory_trim(void) {
-#ifdef __GLIBC__
-  malloc_trim(0);
-#endif
+  if (malloc_trim) malloc_trim(0);
   memory_trim_stack();
 }
