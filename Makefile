@@ -83,8 +83,9 @@ $(patsubst %,$(B)/bin/%,$(filter-out $(MUSL_MODULES),$(AUTH_PROGRAMS))): $(B)/bi
 $(MUSL_MODULES:%=$(B)/bin/%): $(B)/bin/%: $(B)/$(MUSL)src/auth/%.o $(patsubst %,$(B)/$(MUSL)lib%.a,auth base)
 ifdef MUSL
 # In the place of the archive's: the compiler must not make calls of these functions out of them, nor look for
-# the canary, which is not there yet when the C library calls them at its start.
-$(B)/musl/src/musl/%.o: ALL_CFLAGS += -fno-builtin -fno-tree-loop-distribute-patterns -fno-stack-protector
+# the canary, which is not there yet when the C library calls the first of them at its start.
+$(B)/musl/src/musl/%.o: ALL_CFLAGS += -fno-builtin -fno-tree-loop-distribute-patterns
+$(B)/musl/src/musl/memory.o: ALL_CFLAGS += -fno-stack-protector
 $(MUSL_PROGRAMS:%=$(B)/bin/%): $(patsubst %,$(B)/musl/src/musl/%.o,memory qsort)
 # The others have little to allocate, and musl's malloc, which trusts nobody.
 $(B)/bin/imapd: $(B)/musl/src/musl/malloc.o
