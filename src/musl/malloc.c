@@ -31,8 +31,10 @@ enum {
   HEADER = 16, /* to what the caller gets; of it only `size` is the block's own while in use */
   SIZE_MIN = 32,
   REGION_MIN = 256 << 10,
-  /* Larger ones are mapped alone: growing them moves no bytes, and they are not kept. */
-  ALONE_MIN = 16 << 20,
+  /* Larger ones are mapped alone, and given back at once; but who has freed one is likely to want
+   * as much again, which then comes from a region, if it is not more than this. */
+  ALONE_MIN = 1 << 20,
+  ALONE_MAX = 16 << 20,
   SHIFT_MIN = 5,  /* of SIZE_MIN */
   SHIFT_MAX = 26, /* more than any region has */
   LISTS = (SHIFT_MAX - SHIFT_MIN) * 8,
@@ -53,9 +55,10 @@ struct region {
 static struct {
   struct region *regions;
   size_t total; /* of all regions */
+  size_t alone; /* blocks of this size are mapped alone, and larger ones */
   struct block *list[LISTS];
   uint64_t used[(LISTS + WORD - 1) / WORD]; /* a bit for each list */
-} heap;
+} heap = {.alone = ALONE_MIN};
 
 static size_t size_of(struct block const *b) {
   return b->size & ~(size_t)FLAGS;
@@ -184,7 +187,7 @@ static size_t whole_pages(size_t size) {
 
 /* Room for a block of the size, and more the more there is already. */
 static bool add_region(size_t size) {
-  size_t want = heap.total / 4 < ALONE_MIN ? heap.total / 4 : ALONE_MIN;
+  size_t want = heap.total / 4 < ALONE_MAX ? heap.total / 4 : ALONE_MAX;
   if (want < REGION_MIN) want = REGION_MIN;
   if (want < size) want = size;
   want = whole_pages(want + sizeof(struct region) + HEADER);
@@ -236,11 +239,17 @@ static void *grow_alone(struct block *b, size_t size) {
   return alone(p == MAP_FAILED ? 0 : p, size);
 }
 
+static void free_alone(struct block *b) {
+  size_t size = size_of(b);
+  if (size >= heap.alone) heap.alone = size < ALONE_MAX ? size + 1 : ALONE_MAX;
+  munmap(b, size);
+}
+
 /* ---- malloc(3) ---- */
 
 /* Of a block for so many bytes; 0: there is none so large. */
 static size_t block_size(size_t bytes) {
-  if (bytes > PTRDIFF_MAX - ALONE_MIN) {
+  if (bytes > PTRDIFF_MAX - ALONE_MAX) {
     errno = ENOMEM;
     return 0;
   }
@@ -257,7 +266,7 @@ static struct block *block_of(void *memory) {
 void *malloc(size_t bytes) {
   size_t size = block_size(bytes);
   if (!size) return 0;
-  if (size >= ALONE_MIN) return allocate_alone(size);
+  if (size >= heap.alone) return allocate_alone(size);
   struct block *b = find(size);
   if (!b && (!add_region(size) || !(b = find(size)))) return 0;
   take(b, size);
@@ -269,7 +278,7 @@ void free(void *memory) {
   struct block *b = block_of(memory);
   int e = errno;
   if (b->size & ALONE)
-    munmap(b, size_of(b));
+    free_alone(b);
   else
     release(b);
   errno = e;
@@ -310,7 +319,7 @@ void *realloc(void *memory, size_t bytes) {
   size_t size = block_size(bytes);
   if (!size) return 0;
   if (b->size & ALONE) return size >= ALONE_MIN ? grow_alone(b, size) : move(b, bytes);
-  if (size > size_of(b) && (size >= ALONE_MIN || !grow_in_place(b, size))) return move(b, bytes);
+  if (size > size_of(b) && (size >= heap.alone || !grow_in_place(b, size))) return move(b, bytes);
   cut(b, size);
   return memory;
 }

@@ -123,7 +123,7 @@ static void test_zeros(void) {
 
 /* From a few bytes to what is mapped alone, and back. */
 static void test_growth(void) {
-  enum { LARGE = 3 * ALONE_MIN };
+  enum { LARGE = 3 * ALONE_MAX };
   size_t size = 1;
   unsigned char *p = our_realloc(0, size);
   bool right = true;
@@ -174,6 +174,17 @@ static void test_trim(void) {
   ok(!heap.total, "nothing is left");
 }
 
+static void test_large(void) {
+  enum { SIZE = 3 << 20 };
+  heap.alone = ALONE_MIN;
+  our_free(our_malloc(SIZE));
+  ok(!heap.total, "what is large is given back at once");
+  our_free(our_malloc(SIZE));
+  ok(heap.total >= SIZE, "when it comes again, it is kept");
+  our_malloc_trim(0);
+  ok(!heap.total, "until malloc_trim");
+}
+
 static void free_twice(void) {
   char *p = our_malloc(100);
   our_free(p);
@@ -217,6 +228,7 @@ int main(void) {
   test_zeros();
   test_growth();
   test_trim();
+  test_large();
   ok(ends_by_signal(free_twice), "freed twice: that is the end");
   ok(ends_by_signal(free_inside), "what is no block: too");
   ok(ends_by_signal(write_behind_the_end), "written behind the end");
