@@ -48,7 +48,7 @@ static void check_key(struct der bytes) {
 
 static bool take(void *context, char const *name, struct der bytes) {
   (void)context;
-  must(strlen(name) < 128);
+  (void)name;
   check_certificate(bytes);
   check_key(bytes);
   return true;
