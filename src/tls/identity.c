@@ -32,13 +32,12 @@ bool identity_settings(struct certificate_files *f) {
 static void log_problem(struct certificate_problem const *p) {
   char remedy[PATH_MAX + 200];
   snprintf(remedy, sizeof remedy, "%s; run tlscheck %s", p->remedy, p->path);
-  if (!p->why) {
-    errno = p->error;
-    log_failure("read", p->path, remedy);
-  } else {
-    log_event("bad-certificate", "path", p->path, "key", p->key, "why", p->why, "remedy", remedy,
-              (char *)0);
-  }
+  if (!p->why)
+    log_event("failed", "ip", getenv("TCPREMOTEIP"), "attempt", "read", "path", p->path, "why",
+              strerror(p->error), "remedy", remedy, (char *)0);
+  else
+    log_event("bad-certificate", "ip", getenv("TCPREMOTEIP"), "path", p->path, "key", p->key, "why",
+              p->why, "remedy", remedy, (char *)0);
 }
 
 /* Whether looking there says that nothing is there; what else is wrong, reading will say. */

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -145,7 +146,11 @@ static noreturn void loader_begin(struct engine_settings *s, struct certificate_
   close(1);
   if (dup2(request, 3) < 0) _exit(EXIT_TEMPORARY);
   fd_close_from(4);
+  char const *given = getenv("TCPREMOTEIP");
+  char address[INET6_ADDRSTRLEN];
+  if (given) snprintf(address, sizeof address, "%s", given);
   wipe_environment();
+  if (given) setenv("TCPREMOTEIP", address, 1); /* for the log */
   loader_run(files, 3);
 }
 

@@ -119,7 +119,7 @@ is(hello(''), 'default', 'hostile: nothing');
 truncate "$T/log", 0;
 sh("cat $T/one.crt $T/second.key >'$base.bad.example.net'");
 is(sent('bad.example.net'), 'default', 'a file that cannot be used: the default');
-ok(log_like(qr{bad-certificate path=$T/c/imapd.pem.bad.example.net key=\S+ why=".*does not belong.*run tlscheck}), 'and the log says why');
+ok(log_like(qr{bad-certificate ip=127\.0\.0\.1 path=$T/c/imapd.pem.bad.example.net key=\S+ why=".*does not belong.*run tlscheck}), 'and the log says why');
 put('star.pem', '.*.example.net');
 is(sent('bad.example.net'), 'star', 'or what it would be without');
 sh("rm '$base.*.example.net'");
@@ -164,7 +164,7 @@ truncate "$T/log", 0;
 spew("$base.127.0.0.1", "no certificate\n");
 ($port, $pid) = start(ENV => {TLS_CERTFILE => $base, TLS_PRIVATE_KEYFILE => "$T/c/key"}, ARGS => [$show]);
 is(sent(undef), 'one', 'a file of an address that cannot be used: the default');
-ok(log_like(qr{bad-certificate path=\Q$base\E\.127\.0\.0\.1 why="no certificate in it"}), 'and the log says why');
+ok(log_like(qr{bad-certificate ip=127\.0\.0\.1 path=\Q$base\E\.127\.0\.0\.1 why="no certificate in it"}), 'and the log says why');
 stop($pid);
 unlink "$base.127.0.0.1";
 
@@ -205,7 +205,7 @@ for (1, 2) {
   my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die $!;
   is(scalar <$s>, "control:\n", 'tlsd -n with a bad certificate: the program runs and has no STARTTLS');
 }
-is(() = log_text() =~ /bad-certificate path=\S+one.crt why="no private key in it"/g, 2, 'the log says why each time');
+is(() = log_text() =~ /bad-certificate ip=127\.0\.0\.1 path=\S+one.crt why="no private key in it"/g, 2, 'the log says why each time');
 stop($pid);
 (my $bin = $TLSD) =~ s{/tlsd$}{};
 ($port, $pid) = start(ENV => {TLS_CERTFILE => "$T/one.crt", PATH => "$bin:$ENV{PATH}", UID => 65534, GID => 65534},
