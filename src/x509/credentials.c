@@ -149,8 +149,8 @@ static bool is_pair(br_x509_pkey const *public, struct private_key const *privat
                                             : is_ec_pair(&public->key.ec, &private->ec);
 }
 
-/* RFC 5929 section 4.1: the certificate's hash, by the function of its signature, SHA-256 for a
- * broken one.  A signature by something else (RSA-PSS, Ed25519) has no binding that all would
+/* RFC 5929 section 4.1: the certificate's hash, by the function of its signature, SHA-256 for the
+ * broken ones.  A signature by something else (RSA-PSS, Ed25519) has no binding that all would
  * compute alike, and gets none. */
 void x509_end_point(struct credentials const *c, char text[END_POINT_SIZE]) {
   static char const digits[] = "0123456789abcdef";
@@ -161,7 +161,7 @@ void x509_end_point(struct credentials const *c, char text[END_POINT_SIZE]) {
   if (!certificate_parse(&own, (struct der){c->chain[0].data, c->chain[0].data_len})) return;
   br_hash_class const *class = certificate_hash(&own);
   if (!class) return;
-  if (class == &br_sha1_vtable) class = &br_sha256_vtable;
+  if (class == &br_sha1_vtable || class == &br_md5_vtable) class = &br_sha256_vtable;
   class->init(&context.vtable);
   class->update(&context.vtable, own.whole.data, own.whole.size);
   class->out(&context.vtable, hash);

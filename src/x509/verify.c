@@ -13,7 +13,7 @@ static struct algorithm {
   char const *name;
   unsigned char size, oid[9];
   int key_type;                  /* BR_KEYTYPE_*, 0: BearSSL cannot check it */
-  br_hash_class const *hash;     /* null with key_type 0 */
+  br_hash_class const *hash;     /* null if it is not the algorithm that says which */
   unsigned char const *hash_oid; /* for RSA */
 } const algorithms[] = {
 #define RSA_OID(n)                              \
@@ -29,7 +29,7 @@ static struct algorithm {
     {"RSA with SHA-384", RSA_OID(12), BR_KEYTYPE_RSA, &br_sha384_vtable, BR_HASH_OID_SHA384},
     {"RSA with SHA-512", RSA_OID(13), BR_KEYTYPE_RSA, &br_sha512_vtable, BR_HASH_OID_SHA512},
     {"RSA with SHA-1", RSA_OID(5), BR_KEYTYPE_RSA, &br_sha1_vtable, BR_HASH_OID_SHA1},
-    {"RSA with MD5", RSA_OID(4), 0, 0, 0},
+    {"RSA with MD5", RSA_OID(4), 0, &br_md5_vtable, 0},
     {"RSA-PSS", RSA_OID(10), 0, 0, 0},
     {"ECDSA with SHA-224", ECDSA_OID(1), BR_KEYTYPE_EC, &br_sha224_vtable, 0},
     {"ECDSA with SHA-256", ECDSA_OID(2), BR_KEYTYPE_EC, &br_sha256_vtable, 0},

@@ -52,17 +52,18 @@ SKIP: {
 }
 
 # The channel binding: the certificate's hash by the function of its signature (RFC 5929 section 4.1).
-for (['sha256', 'sha256'], ['sha384', 'sha384'], ['sha512', 'sha512'], ['sha1', 'sha256']) {
-  my ($signature, $hash) = @$_;
-  sh("cd $T; openssl req -new -x509 -key ec.key -$signature -subj /CN=$signature -out $signature.crt; "
-      . "cat $signature.crt ec.key >$signature.pem; openssl x509 -in $signature.crt -outform DER -out $signature.der");
+certificate('rsa', 'rsa');
+for (['sha256', 'sha256'], ['sha384', 'sha384'], ['sha512', 'sha512'], ['sha224', 'sha224'], ['sha1', 'sha256'],
+  ['md5', 'sha256', 'rsa']) {
+  my ($signature, $hash, $key) = (@$_, 'ec');
+  sh("cd $T; openssl req -new -x509 -key $key.key -$signature -subj /CN=$signature -out $signature.crt; "
+      . "cat $signature.crt $key.key >$signature.pem; openssl x509 -in $signature.crt -outform DER -out $signature.der");
   my ($want) = `openssl dgst -$hash $T/$signature.der` =~ /= (\S+)/;
   my ($own_port, $own) = start(ENV => {TLS_CERTFILE => "$T/$signature.pem"}, ARGS => [$show]);
   like(s_client($own_port, "x\n\0"), qr/^env:SSL_SERVER_END_POINT=$want$/m, "a certificate signed with $signature");
   stop($own);
 }
-sh("cd $T; openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out pss.key; openssl req -new -x509 -key pss.key "
-    . "-sigopt rsa_padding_mode:pss -subj /CN=pss -out pss.crt; cat pss.crt pss.key >pss.pem");
+sh("cd $T; openssl req -new -x509 -key rsa.key -sigopt rsa_padding_mode:pss -subj /CN=pss -out pss.crt; cat pss.crt rsa.key >pss.pem");
 my ($pss_port, $pss) = start(ENV => {TLS_CERTFILE => "$T/pss.pem"}, ARGS => [$show]);
 unlike(s_client($pss_port, "x\n\0"), qr/END_POINT/, 'RSA-PSS: no binding');
 stop($pss);
