@@ -90,6 +90,24 @@ char const *version_name(unsigned int version) {
   return name ? name : "unknown";
 }
 
+/* Whether ClientHello has cipher suites of TLS 1.3 (RFC 8446 section B.4) and no others but those
+ * that are none (RFC 5746, 7507, 8701).  BearSSL keeps only what it knows of them, and in its
+ * buffer what it has received last, with 5 bytes of the record before it. */
+static bool offered_only_tls13(br_ssl_engine_context const *tls) {
+  enum { SESSION_ID = 5 + 4 + 2 + 32 };
+  unsigned char const *p = tls->ibuf + SESSION_ID + 1 + tls->ibuf[SESSION_ID];
+  size_t size = (size_t)p[0] << 8 | p[1];
+  bool found = false;
+  if (size > tls->ibuf_len - (size_t)(p + 2 - tls->ibuf)) return false;
+  for (p += 2; size > 1; size -= 2, p += 2) {
+    bool is_none = (!p[0] && p[1] == 0xFF) || (p[0] == 0x56 && !p[1]) ||
+                   (p[0] == p[1] && (p[0] & 0x0F) == 0x0A);
+    if (p[0] != 0x13 && !is_none) return false;
+    found = found || p[0] == 0x13;
+  }
+  return found;
+}
+
 char const *failure_reason(br_ssl_server_context const *server, enum relay_state state) {
   int error = br_ssl_engine_last_error(&server->eng);
   char const *reason = 0;
@@ -97,6 +115,8 @@ char const *failure_reason(br_ssl_server_context const *server, enum relay_state
   if (state == RELAY_TRUNCATED || state == RELAY_CLOSED) return "client closed the connection";
   if (error == ALERT_SENT + PROTOCOL_VERSION)
     reason = LOOK_UP(old_versions, server->client_max_version);
+  if (error == ALERT_SENT + HANDSHAKE_FAILURE && offered_only_tls13(&server->eng))
+    return "client offered only TLS 1.3";
   if (!reason) reason = LOOK_UP(reasons, error);
   if (!reason && error >= ALERT_RECEIVED && error < ALERT_SENT)
     reason = "client sent an alert without a name";
