@@ -112,27 +112,13 @@ static bool load_file(struct loading *l, char const *path, bool chain, bool key)
   return !key || check_key(c, l->problem);
 }
 
-static size_t without_leading_zeros(unsigned char const **p, size_t n) {
-  while (n && !**p) {
-    ++*p;
-    n--;
-  }
-  return n;
-}
-
-static bool same_number(unsigned char const *a, size_t a_size, unsigned char const *b,
-                        size_t b_size) {
-  a_size = without_leading_zeros(&a, a_size);
-  b_size = without_leading_zeros(&b, b_size);
-  return a_size == b_size && !memcmp(a, b, a_size);
-}
-
-/* BearSSL 0.6's faster function for this has no room for 4096 bits. */
+/* BearSSL 0.6's faster function for this has no room for 4096 bits.  The size is what the file says
+ * of the modulus, and signatures will have. */
 static bool is_rsa_pair(br_rsa_public_key const *public, br_rsa_private_key const *private) {
   unsigned char modulus[RSA_MODULUS_MAX];
-  size_t size = br_rsa_i15_compute_modulus(0, private);
-  if (!size || size > sizeof modulus || !br_rsa_i15_compute_modulus(modulus, private)) return false;
-  return same_number(modulus, size, public->n, public->nlen);
+  return br_rsa_i15_compute_modulus(0, private) == public->nlen &&
+         br_rsa_i15_compute_modulus(modulus, private) == public->nlen &&
+         !memcmp(modulus, public->n, public->nlen);
 }
 
 static bool is_ec_pair(br_ec_public_key const *public, br_ec_private_key const *private) {

@@ -46,6 +46,17 @@ static void good(void) {
   ok(is_clean(0) && !credentials.key.size && !credentials.chain_length, "all can be wiped");
 }
 
+/* A modulus in the file that is longer than its factors make it would make longer signatures. */
+static void wrong_size(void) {
+  struct certificate_problem problem;
+  put(rsa_pem, sizeof rsa_pem - 1);
+  is_uint((uint64_t)load(path, 0, &problem), 0, "an RSA key");
+  is_uint((uint64_t)x509_credentials_prove(&credentials, path, 0, &problem), 0,
+          "its certificate's");
+  credentials.key.rsa.n_bitlen += 64;
+  ok(x509_credentials_prove(&credentials, path, 0, &problem) < 0, "not with another modulus");
+}
+
 static void too_large(void) {
   static char text[PEM_FILE_MAX + 1];
   struct certificate_problem problem;
@@ -62,6 +73,7 @@ static void too_large(void) {
 int main(void) {
   if (mkstemp(path) < 0) return 1;
   good();
+  wrong_size();
   too_large();
   unlink(path);
   return tap_done();
