@@ -5,10 +5,10 @@
 #include <string.h>
 
 enum {
-  RSA_EXPONENT_MAX = 8, /* nobody has one of more than 4 bytes */
-  TWO_PRIMES = 0,       /* version of an RSAPrivateKey */
-  EC_VERSION = 1,       /* RFC 5915 section 3 */
-  CURVE = DER_TAGGED,   /* in an ECPrivateKey */
+  RSA_EXPONENT_MAX = 32, /* FIPS 186-5 section A.1.1; nearly all have one of 3 bytes */
+  TWO_PRIMES = 0,        /* version of an RSAPrivateKey */
+  EC_VERSION = 1,        /* RFC 5915 section 3 */
+  CURVE = DER_TAGGED,    /* in an ECPrivateKey */
   POINT = DER_TAGGED + 1,
 };
 

@@ -13,6 +13,8 @@ certificate('p384', 'P-384');
 certificate('rsa', 'rsa');
 certificate('other', 'P-256');
 certificate($_, "rsa$_") for 4096, 4104;
+sh("cd $T; openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_pubexp:1208925819614629174706189 -out e.key;"
+    . 'openssl req -new -x509 -key e.key -subj /CN=e -out e.crt; cat e.crt e.key >e.pem');
 sh("cd $T; openssl pkey -in rsa.key -traditional -out rsa1.key; openssl pkey -in ec.key -traditional -out sec1.key;"
     . 'cat rsa.crt rsa1.key >pkcs1.pem; openssl ecparam -name prime256v1 >params; cat params sec1.key ec.crt >sec1.pem;'
     . 'openssl pkey -in ec.key -aes128 -passout pass:x -out enc.key; cat ec.crt enc.key >enc.pem;'
@@ -42,6 +44,7 @@ works('EC on P-384', {TLS_CERTFILE => "$T/p384.pem"}, qr/cipher:ECDHE-ECDSA/);
 works('RSA, PKCS#8', {TLS_CERTFILE => "$T/rsa.pem"}, qr/cipher:ECDHE-RSA/);
 works('RSA, PKCS#1', {TLS_CERTFILE => "$T/pkcs1.pem"}, qr/cipher:ECDHE-RSA/);
 works('RSA of 4096 bits', {TLS_CERTFILE => "$T/4096.pem"}, qr/cipher:ECDHE-RSA/);
+works('RSA with a large public exponent', {TLS_CERTFILE => "$T/e.pem"}, qr/cipher:ECDHE-RSA/);
 works('key in a file of its own', {TLS_CERTFILE => "$T/ec.crt", TLS_PRIVATE_KEYFILE => "$T/ec.key"},
   qr/cipher:ECDHE-ECDSA/);
 works('empty TLS_PRIVATE_KEYFILE is none', {TLS_CERTFILE => "$T/ec.pem", TLS_PRIVATE_KEYFILE => ''},
