@@ -109,7 +109,7 @@ static char const *local_address(char text[INET6_ADDRSTRLEN]) {
   struct sockaddr_storage a;
   socklen_t size = sizeof a;
   char const *given = getenv("TCPLOCALIP");
-  if (given) return given;
+  if (given && *given) return given;
   if (getsockname(0, (struct sockaddr *)&a, &size) < 0) return 0;
   void const *number = a.ss_family == AF_INET    ? (void *)&((struct sockaddr_in *)&a)->sin_addr
                        : a.ss_family == AF_INET6 ? (void *)&((struct sockaddr_in6 *)&a)->sin6_addr

@@ -151,7 +151,7 @@ stop($pid);
 
 # By local address, before any name is known.
 put('local.pem', '.127.0.0.1');
-for my $address ('TCPLOCALIP=127.0.0.1', 'TCPLOCALIP=::ffff:127.0.0.1', 'unset TCPLOCALIP;') {
+for my $address ('TCPLOCALIP=127.0.0.1', 'TCPLOCALIP=::ffff:127.0.0.1', 'unset TCPLOCALIP;', 'TCPLOCALIP=') {
   my $set = script('set', "#!/bin/sh\n$address exec $TLSD $show\n");
   local $TLSServer::TLSD = $set;
   ($port, $pid) = start(ENV => {TLS_CERTFILE => $base}, ARGS => []);
