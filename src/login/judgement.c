@@ -106,12 +106,14 @@ static char **module_environment(struct keeper const *k, struct arena *a) {
   return environment_make(a, environ, 0, variables, sizeof variables / sizeof *variables);
 }
 
-/* The first module that can be executed.  One that cannot is a temporary failure of that module. */
-static void execute_modules(struct keeper const *k) {
+/* The first module that can be executed.  One that cannot is a temporary failure of that module.
+ * No setenv here: it would free the vector of this process's own environment, which may be its. */
+static void execute_modules(struct keeper const *k, struct arena *a) {
+  static struct variable const temporary = {"IMAPLOGIN_VERDICT", "temporary"};
   for (char const *const *word = k->argv + 1; is_module(*word); word++) {
     execvp(*word, (char *const *)word);
     log_failure("execute", *word, "install this module, or take it out of the chain");
-    setenv("IMAPLOGIN_VERDICT", "temporary", 1);
+    environ = environment_make(a, environ, 0, &temporary, 1);
   }
 }
 
@@ -128,7 +130,7 @@ static void become_module(struct keeper *k) {
   explicit_bzero(k->challenge, sizeof k->challenge);
   if (fd_close_on_exec(k->parser, false) < 0)
     log_die_failure(EXIT_TEMPORARY, "pass on the parser's socket", 0, 0);
-  execute_modules(k);
+  execute_modules(k, &arena);
   chain_withdraw();
   fd_close_on_exec(k->parser, true);
   keeper_settle(k, "temporary");

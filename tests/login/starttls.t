@@ -66,6 +66,18 @@ sub line_turned { my $line = $_[0]->line; return defined $line ? turned($line) :
     is $c->command('a LOGIN authone.accept secret'), 'a OK LOGIN done', 'and one without TLS';
     is $c->command('fds'), 'fds 0 1 2', '... has no descriptor of it';
 }
+{
+    # The variables of TLS are setenv's, and stay whole when no module can be executed.
+    my $server = server();
+    unlink "$server->{dir}/authone";
+    my $c = $server->client;
+    $c->line;
+    like $c->command('a STARTTLS'), qr/^a OK /, 'STARTTLS, and no module is installed';
+    for my $tag (qw(b c d)) {
+        say_turned($c, "$tag LOGIN joe secret\r\n");
+        like line_turned($c), qr/^$tag NO \[UNAVAILABLE\] /, "... login $tag";
+    }
+}
 for my $behind ("b LOGIN authone.accept secret\r\n", "b", "\r\n") {
     my $server = server();
     my $c = $server->client;
