@@ -20,8 +20,28 @@ static bool is_connection_string(char const *s) {
   return strchr(s, '=') || !strncmp(s, "postgresql://", 13) || !strncmp(s, "postgres://", 11);
 }
 
+/* What is before a / or behind an @ of a password that was not escaped would be taken for a port or
+ * a host, and come into the log as such. */
+static bool is_port(char const *s, size_t size) {
+  return size <= 5 && strspn(s, "0123456789") >= size;
+}
+
+/* An @ may begin the name of an abstract socket, and be in the path of another. */
+static bool is_host(char const *s, size_t size) {
+  size_t abstract = *s == '@';
+  return *s == '/' || !memchr(s + abstract, '@', size - abstract);
+}
+
+/* Hosts and ports may be several, with commas between them. */
 static bool is_good_option(PQconninfoOption const *o) {
-  return strcmp(o->keyword, "port") != 0 || !o->val || !o->val[strspn(o->val, "0123456789,")];
+  bool port = !strcmp(o->keyword, "port");
+  if (!o->val || (!port && strcmp(o->keyword, "host") != 0)) return true;
+  for (char const *s = o->val;; s++) {
+    size_t size = strcspn(s, ",");
+    if (!(port ? is_port : is_host)(s, size)) return false;
+    s += size;
+    if (!*s) return true;
+  }
 }
 
 /* Here and without libpq's own words: they would bring the part that is wrong into the log, which

@@ -46,11 +46,12 @@ is +(try_it(PGSQL_CONNECTION => "$server{PGSQL_CONNECTION} sslmode=require"))[0]
 is +(try_it(PGSQL_CONNECTION => 'nonsense'))[0], 'database', 'no connection string';
 # Passwords that have not been quoted: no part of them may come into the log.
 for ('host=127.0.0.1 user=admin password=se cretly', "host=127.0.0.1 password='secretly", 'postgresql://admin:se%zzcretly@127.0.0.1/x',
-    'postgresql://admin:se/cretly@127.0.0.1/x') {
+    'postgresql://admin:se/cretly@127.0.0.1/x', 'postgresql://admin:123456/cretly@127.0.0.1/x', 'postgresql://admin:se@cretly@127.0.0.1/x',
+    'postgresql://admin:se@cretly@127.0.0.1,127.0.0.2/x', 'postgresql://admin:@secretly@127.0.0.1/x') {
     my $r = run_module(["$BIN/authpgsql", "$T/program"], input => "ann\0secret\0x\0", env => { %env, PGSQL_CONNECTION => $_ });
     is $r->{code}, 100, "misconfigured: $_";
     like $r->{log}, qr/misconfigured variable=PGSQL_CONNECTION why="libpq cannot read it" remedy=/, '... in words';
-    unlike $r->{log}, qr/cret|"se/, '... and without the password';
+    unlike $r->{log}, qr/cret|"se|123456/, '... and without the password';
 }
 is +(try_it(PGSQL_CONNECTION => "postgresql://admin\@127.0.0.1:$port/postgres?password=" . $password =~ s/ /%20/gr))[0], 'accept', 'an address';
 is +(try_it(PGSQL_SELECT_CLAUSE => "SELECT pg_sleep(60)::text, '', '', 1, 1, '/'", PGSQL_TIMEOUT => 1))[0], 'database',
