@@ -31,6 +31,7 @@ fake apt-get <<'EOF'
 echo "$*" >>calls
 [ "$1" = update ] || [ ! -e refuse ] || exit 1
 [ "$1" = update ] || printf '%s\n' K01gone S01here S02cron S03slapd S01mariadb >servers
+[ "$1" = update ] || [ ! -e halfway ] || exit 1
 EOF
 # Of the directory of what starts with the system, what the file says.
 fake ls <<'EOF'
@@ -82,6 +83,12 @@ is "$(head -n 1 calls)" 'update -qq' 'root: with fresh lists'
 run demo
 is "$?" 111 'apt-get fails: exit 111'
 like "$(cat err)" 'could not install make curl' 'apt-get fails: said'
+rm refuse
+: >halfway
+printf '%s\n' K01gone S01here S02cron >servers
+run demo
+is "$?:$(tail -n +3 calls | tr '\n' ';')" '111:update-rc.d slapd disable;update-rc.d mariadb disable;' \
+  '... half-way: what it has installed does not start with the system either'
 
 run nonsense
 is "$?" 100 'an unknown purpose: exit 100'
