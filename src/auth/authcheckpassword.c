@@ -191,7 +191,7 @@ static struct auth_result take_account(struct job const *j, char const *asked,
   a->options = filled(f[REPORT_OPTIONS]);
   a->quota = filled(f[REPORT_QUOTA]);
   if (!options_complete(&a->options, options))
-    return failed(*j->words, "it sets OPTIONS of more than 4000 bytes", 0);
+    return failed(*j->words, "its OPTIONS, with DEFAULTOPTIONS, are more than 4000 bytes", 0);
   if (!a->home || *a->home != '/')
     return failed(*j->words, "it sets no HOME, and is in no directory that has a name", 0);
   char const *superuser = account_superuser(a);
