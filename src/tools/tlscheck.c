@@ -296,6 +296,8 @@ static void check_settings(void) {
     say_unmet("TLS_PRIORITY",
               "tlsd does not know the notation of GnuTLS, and goes by TLS_CIPHER_LIST",
               "unset it; what it excluded can be excluded there");
+  if (setting("TLS_ALPN"))
+    say_unmet("TLS_ALPN", "tlsd serves clients whatever protocol they ask for by name", "unset it");
   char const *verify = setting("TLS_VERIFYPEER");
   if (setting("TLS_EXTERNAL") && (!verify || !strcmp(verify, "NONE")))
     say_unmet("TLS_EXTERNAL", "clients are not asked for certificates: TLS_VERIFYPEER is NONE",

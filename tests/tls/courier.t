@@ -63,6 +63,7 @@ TLS_PROTOCOL="TLSv1"
 TLS_CIPHER_LIST="TLSv1:HIGH:!LOW:!MEDIUM:!EXP:!NULL:!aNULL@STRENGTH"
 TLS_STARTTLS_PROTOCOL="$TLS_PROTOCOL"
 TLS_MIN_DH_BITS=512
+TLS_ALPN=imap
 TLS_CERTFILE=/etc/courier/imapd.pem
 TLS_VERIFYPEER=NONE
 TLS_CACHEFILE=/var/lib/courier/couriersslcache
@@ -73,7 +74,7 @@ my %unmet = (
   'Debian 12' => '',
   'Debian 8' => 'TLS_STARTTLS_PROTOCOL=TLS1',
   'Debian 6' => 'TLS_PROTOCOL=SSL3 TLS_STARTTLS_PROTOCOL=TLS1',
-  'Courier 5 with its examples' => 'TLS_PROTOCOL=TLSv1 TLS_STARTTLS_PROTOCOL=TLSv1 TLS_PRIORITY=NORMAL:-CTYPE-OPENPGP',
+  'Courier 5 with its examples' => 'TLS_PROTOCOL=TLSv1 TLS_STARTTLS_PROTOCOL=TLSv1 TLS_PRIORITY=NORMAL:-CTYPE-OPENPGP TLS_ALPN=imap',
 );
 # As mkimapdcert of that package makes it with OpenSSL: key, certificate, DH parameters, and all of it as
 # text once more.
