@@ -47,8 +47,11 @@ struct block {
   struct block *next, *previous; /* in its list, while it is free; null at the ends */
 };
 
+/* What of a block's size its memory has not: it reaches to the next one's `size`. */
+enum { OWN = HEADER - offsetof(struct block, size) };
+
 struct region {
-  struct region *next;
+  _Alignas(ALIGNMENT) struct region *next; /* so that what follows is aligned, too */
   size_t size;
 };
 
@@ -175,33 +178,6 @@ static void take(struct block *b, size_t size) {
 
 /* ---- regions ---- */
 
-static void *map(size_t size) {
-  void *p = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  return p == MAP_FAILED ? 0 : p;
-}
-
-static size_t whole_pages(size_t size) {
-  size_t page = (size_t)sysconf(_SC_PAGESIZE);
-  return (size + page - 1) & ~(page - 1);
-}
-
-/* Room for a block of the size, and more the more there is already. */
-static bool add_region(size_t size) {
-  size_t want = heap.total / 4 < ALONE_MAX ? heap.total / 4 : ALONE_MAX;
-  if (want < REGION_MIN) want = REGION_MIN;
-  if (want < size) want = size;
-  want = whole_pages(want + sizeof(struct region) + HEADER);
-  struct region *r = map(want);
-  if (!r) return false;
-  *r = (struct region){heap.regions, want};
-  heap.regions = r;
-  heap.total += want;
-  struct block *first = at(r, sizeof *r), *end = at(r, want - HEADER);
-  end->size = IN_USE; /* of no size: what is before it is joined with nothing */
-  make_free(first, (size_t)((char *)end - (char *)first));
-  return true;
-}
-
 static bool is_empty(struct region *r) {
   struct block *first = at(r, sizeof *r);
   return !(first->size & IN_USE) && size_of(first) == r->size - sizeof *r - HEADER;
@@ -217,6 +193,39 @@ static void drop_empty_regions(void) {
     } else {
       r = &(*r)->next;
     }
+}
+
+/* Null, when there is no more even without the empty ones. */
+static void *map(size_t size) {
+  for (int i = 0; i < 2; i++) {
+    void *p = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p != MAP_FAILED) return p;
+    drop_empty_regions();
+  }
+  return 0;
+}
+
+static size_t whole_pages(size_t size) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  return (size + page - 1) & ~(page - 1);
+}
+
+/* Room for a block of the size, and more the more there is already, unless memory is short. */
+static bool add_region(size_t size) {
+  size_t least = whole_pages(size + sizeof(struct region) + HEADER);
+  size_t want = heap.total / 4 < ALONE_MAX ? heap.total / 4 : ALONE_MAX;
+  want = whole_pages(want > REGION_MIN ? want : REGION_MIN);
+  if (want < least) want = least;
+  struct region *r = map(want);
+  if (!r && want > least) r = map(want = least);
+  if (!r) return false;
+  *r = (struct region){heap.regions, want};
+  heap.regions = r;
+  heap.total += want;
+  struct block *first = at(r, sizeof *r), *end = at(r, want - HEADER);
+  end->size = IN_USE; /* of no size: what is before it is joined with nothing */
+  make_free(first, (size_t)((char *)end - (char *)first));
+  return true;
 }
 
 /* ---- mappings of their own ---- */
@@ -236,6 +245,10 @@ static void *allocate_alone(size_t size) {
 static void *grow_alone(struct block *b, size_t size) {
   size = whole_pages(size + HEADER);
   void *p = mremap(b, size_of(b), size, MREMAP_MAYMOVE);
+  if (p == MAP_FAILED) {
+    drop_empty_regions();
+    p = mremap(b, size_of(b), size, MREMAP_MAYMOVE);
+  }
   return alone(p == MAP_FAILED ? 0 : p, size);
 }
 
@@ -253,7 +266,7 @@ static size_t block_size(size_t bytes) {
     errno = ENOMEM;
     return 0;
   }
-  size_t size = (bytes + sizeof(size_t) + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+  size_t size = (bytes + OWN + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
   return size < SIZE_MIN ? SIZE_MIN : size;
 }
 
@@ -307,7 +320,7 @@ static bool grow_in_place(struct block *b, size_t size) {
 static void *move(struct block *b, size_t bytes) {
   void *p = malloc(bytes);
   if (!p) return 0;
-  size_t had = size_of(b) - sizeof(size_t);
+  size_t had = size_of(b) - OWN;
   memcpy(p, memory_of(b), had < bytes ? had : bytes);
   free(memory_of(b));
   return p;

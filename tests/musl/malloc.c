@@ -3,6 +3,7 @@
 #include "../tap.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,34 @@ void *our_calloc(size_t, size_t);
 void *our_realloc(void *, size_t);
 int our_malloc_trim(size_t);
 
+/* The system has so much left and refuses what is more. */
+static size_t left = SIZE_MAX / 2;
+
+static bool is_left(size_t more) {
+  if (more > left) errno = ENOMEM;
+  return more <= left;
+}
+
+static void *some_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset) {
+  if (!is_left(size)) return MAP_FAILED;
+  left -= size;
+  return mmap(at, size, protection, flags, fd, offset);
+}
+
+static void *some_mremap(void *p, size_t had, size_t size, int flags) {
+  if (size > had && !is_left(size - had)) return MAP_FAILED;
+  left -= size - had;
+  return mremap(p, had, size, flags);
+}
+
+static int some_munmap(void *p, size_t size) {
+  left += size;
+  return munmap(p, size);
+}
+
+#define mmap some_mmap
+#define mremap some_mremap
+#define munmap some_munmap
 #define malloc our_malloc
 #define free our_free
 #define calloc our_calloc
@@ -28,6 +57,9 @@ int our_malloc_trim(size_t);
 #undef calloc
 #undef realloc
 #undef malloc_trim
+#undef mmap
+#undef mremap
+#undef munmap
 
 enum { SLOTS = 500, ROUNDS = 200000 };
 
@@ -185,6 +217,23 @@ static void test_large(void) {
   ok(!heap.total, "until malloc_trim");
 }
 
+static void test_shortage(void) {
+  enum { ALL = 64 << 20, PIECE = 60000, MOST = ALL / PIECE };
+  static char *pieces[MOST];
+  size_t n = 0, had = left;
+  left = ALL;
+  while (n < MOST && (pieces[n] = our_malloc(PIECE))) memset(pieces[n++], 1, PIECE);
+  ok(n * PIECE > ALL / 100 * 98 && errno == ENOMEM, "nearly all the memory there is can be used");
+  while (n) our_free(pieces[--n]);
+  char *p = our_malloc(ALL / 2);
+  ok(p, "what is kept free is given back when memory is short");
+  our_free(our_malloc(1 << 20));
+  ok(heap.total && (p = our_realloc(p, ALL - (64 << 10))), "for what grows, too");
+  our_free(p);
+  ok(!heap.total && left == ALL, "nothing is left");
+  left = had;
+}
+
 static void free_twice(void) {
   char *p = our_malloc(100);
   our_free(p);
@@ -207,7 +256,7 @@ static void write_what_is_free(void) {
   char *p = our_malloc(40), *other = our_malloc(40);
   (void)other;
   our_free(p);
-  memset(p, 'x', 16);
+  memset(p - HEADER + offsetof(struct block, next), 'x', 2 * sizeof(void *));
   our_malloc(40);
 }
 
@@ -229,6 +278,7 @@ int main(void) {
   test_growth();
   test_trim();
   test_large();
+  test_shortage();
   ok(ends_by_signal(free_twice), "freed twice: that is the end");
   ok(ends_by_signal(free_inside), "what is no block: too");
   ok(ends_by_signal(write_behind_the_end), "written behind the end");
