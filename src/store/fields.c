@@ -79,10 +79,11 @@ static unsigned int number_of(char const *name, size_t size) {
   return RARE_NAME;
 }
 
-/* The pattern is of letters and hyphens, and perhaps the `*`. */
+/* The pattern is of letters and hyphens, and perhaps the `*`; the name of anything but NUL: a blank
+ * must not be taken for the pattern's end. */
 static bool is_like(char const *name, size_t size, char const *pattern) {
   size_t i = 0;
-  while (i < size && pattern[i] != '*' && (name[i] | 32) == (pattern[i] | 32)) i++;
+  while (i < size && pattern[i] && pattern[i] != '*' && (name[i] | 32) == (pattern[i] | 32)) i++;
   return pattern[i] == '*' || (i == size && !pattern[i]);
 }
 
