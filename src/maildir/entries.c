@@ -33,7 +33,7 @@ int maildir_entries(int fd, maildir_entry *seen, void *context) {
   int saved = errno;
   free(piece);
   errno = saved;
-  return n < 0 ? -1 : 0;
+  return n < 0 && errno != ENOENT ? -1 : 0; /* a removed one is empty, as readdir(3) has it */
 }
 #else
 #include <dirent.h>

@@ -67,6 +67,37 @@ static void scanning(void) {
   ok(maildir_stamp(AT_FDCWD, "M/cur/link", &after) < 0 && errno == ENOTDIR, "no directory");
 }
 
+static void count(void *context, char const *name, uint64_t inode, unsigned int type) {
+  (void)name, (void)inode, (void)type;
+  ++*(unsigned int *)context;
+}
+
+static void entries(void) {
+  enum { MANY = 3000 }; /* more than are read at once */
+  unsigned int n = 0;
+  char name[40];
+  must(!mkdir("many", 0700), "mkdir");
+  int fd = open("many", O_RDONLY | O_DIRECTORY);
+  must(fd >= 0, "open");
+  for (int i = 0; i < MANY; i++) {
+    snprintf(name, sizeof name, "many/%d.a.host:2,", i);
+    touch(name);
+  }
+  ok(!maildir_entries(fd, count, &n) && n == MANY + 2, "all entries of a large directory");
+  for (int i = 0; i < MANY; i++) {
+    snprintf(name, sizeof name, "many/%d.a.host:2,", i);
+    must(!unlink(name), name);
+  }
+  must(!rmdir("many") && !lseek(fd, 0, SEEK_SET), "rmdir");
+  n = 0;
+  ok(!maildir_entries(fd, count, &n) && n <= 2, "of one that has been removed: none");
+  close(fd);
+  fd = open("M/cur/1.a.h:2,S", O_RDONLY);
+  errno = 0;
+  ok(maildir_entries(fd, count, &n) < 0 && errno == ENOTDIR, "of what is none: an error");
+  close(fd);
+}
+
 static void racy(void) {
   struct maildir_stamp s = {1, {1000, 500000000}, {1000, 500000000}};
   ok(maildir_stamp_racy(&s, (struct timespec){1000, 510000000}), "10 ms old: racy");
@@ -122,6 +153,7 @@ int main(void) {
   atexit(clean_up);
   creating();
   scanning();
+  entries();
   racy();
   renaming();
   checking();
