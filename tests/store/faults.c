@@ -406,6 +406,29 @@ static void refused_links(void) {
   }
 }
 
+/* By a kernel or a file system that does not know how not to replace. */
+static void refused_renames(void) {
+  int const errors[] = {ENOSYS, EINVAL};
+  for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+    struct scene x;
+    struct stat st;
+    prepare_scene();
+    begin_scene(&x);
+    fault.calls = 0;
+    fault.at = 1;
+    fault.error = errors[i];
+    fault.only = "renameat2";
+    is_uint(do_flag(&x), STORE_OK, strerror(errors[i]));
+    fault.at = fault.error = 0;
+    fault.only = 0;
+    is_uint((uint64_t)fault.calls, 1, "a renaming refused");
+    ok(!stat(path_of("", "cur/1.a.h:2,F"), &st) && st.st_nlink == 1 &&
+           stat(path_of("", "cur/1.a.h:2,"), &st) < 0,
+       "is done by a link");
+    end_scene(&x);
+  }
+}
+
 int main(void) {
   if (!getenv("TMPDIR") && !access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);
   record_states();
@@ -426,5 +449,6 @@ int main(void) {
   failed_sync();
   full_disk();
   refused_links();
+  refused_renames();
   return tap_done();
 }
