@@ -139,6 +139,7 @@ static int const syscalls[] = {
     SYS_wait4,
     SYS_kill,
     SYS_tgkill,
+    SYS_tkill,
     SYS_dup,
     SYS_dup3,
     SYS_set_tid_address,
