@@ -2,6 +2,8 @@
  * messages are message's affair. */
 #include "imap/imap.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -53,6 +55,25 @@ static void date_from_day(int32_t day, int *year, int *month, int *day_of_month)
 }
 
 /* ---- local time ---- */
+
+/* EST5EDT: that there is a summer time, and not when. */
+static bool lacks_rule(char const *zone) {
+  static char const letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  char const *offset = zone + strspn(zone, letters);
+  char const *summer = offset + strspn(offset, "+-:0123456789");
+  return offset > zone && summer > offset && *summer && !summer[strspn(summer, letters)];
+}
+
+void zone_open(void) {
+  enum { ZONE_MAX = 40 }; /* far more than two names and an offset */
+  char with_rule[ZONE_MAX + sizeof ",M3.2.0,M11.1.0"];
+  char const *zone = getenv("TZ");
+  if (zone && strlen(zone) <= ZONE_MAX && lacks_rule(zone)) {
+    snprintf(with_rule, sizeof with_rule, "%s,M3.2.0,M11.1.0", zone);
+    setenv("TZ", with_rule, 1);
+  }
+  tzset();
+}
 
 static int32_t ask_zone_offset(time_t t) {
   struct tm tm;

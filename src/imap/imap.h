@@ -227,8 +227,12 @@ int32_t day_from_date(int year, int month, int day);
 /* The local date on which t falls, as days since 1970-01-01 (what BEFORE, ON, SINCE compare). */
 int32_t day_of_time(time_t t);
 /* Local time less UTC at t, in seconds, whole minutes; remembered, so that asking for many is
- * cheap. The first call reads the time zone's file: call tzset before confinement. */
+ * cheap. */
 int32_t zone_offset(time_t t);
+/* Reads the time zone's file, which the first call of others would: to be called before
+ * confinement.  A summer time that TZ names without saying when is that of the United States, as
+ * glibc has it; musl takes it for summer all year. */
+void zone_open(void);
 /* "17-Jul-1996 02:44:25 -0700" in local time, exactly so many bytes, no NUL. */
 enum { IMAP_DATE_TIME_SIZE = 26 };
 void date_time_format(char *buf, time_t t);

@@ -227,7 +227,7 @@ int main(int argc, char **argv) {
   refuse_stranger(&s, &start);
   read_settings(&s, &start);
   umask(start.options.umask);
-  tzset(); /* before the time zone's file is out of reach */
+  zone_open(); /* before the time zone's file is out of reach */
   catch_signals(&s, &start);
   open_store(&s, &start);
   if (start.confined) confine(start.maildir);

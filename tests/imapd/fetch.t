@@ -172,5 +172,21 @@ like fetch('(ENVELOPE BODYSTRUCTURE)', 'FETCH *'), qr/^ENVELOPE \(NIL/, '... has
 like $c->command('FETCH 1 (' . join(' ', ('BODY.PEEK[]') x 201) . ')'), qr/^BAD/,
   'a limit of items';
 like $c->command('FETCH 1 BODY[' . join('.', (1) x 300) . ']'), qr/^BAD/, 'a limit of depth';
+# ---- summer time ----
+
+# Whatever the C library: by rules, and by those of the United States where there is no rule.
+$c->ok('APPEND INBOX "17-Jul-1996 12:00:00 +0000" ', ["Subject: July\r\n\r\n"]);
+for my $zone ([EST5EDT => '-0500', '-0400'], ['CET-1CEST,M3.5.0,M10.5.0/3' => '+0100', '+0200'],
+    ['PST8PDT' => '-0800', '-0700'], [EST5 => '-0500', '-0500'])
+{
+    local $ENV{TZ} = $zone->[0];
+    my $there = imapd($home);
+    $there->ok('SELECT INBOX');
+    $there->ok('FETCH 1,* INTERNALDATE');
+    my @offsets = join('', $there->untagged(qr/FETCH/)) =~ /INTERNALDATE "[^"]* ([+-]\d{4})"/g;
+    is "@offsets", "$zone->[1] $zone->[2]", "$zone->[0]: in January and in July";
+    $there->logout;
+}
+
 is $c->logout, 0, 'ends well';
 done_testing;
