@@ -129,10 +129,10 @@ endef
 $(foreach l,$(LIBS),$(eval $(call archive,$(l))))
 $(if $(MUSL),$(foreach l,$(LIBS),$(eval $(call archive,$(l),$(MUSL)))))
 
-# PREFIX is compiled in, and which libraries there are: other ones make everything anew.
+# PREFIX is compiled in, and which libraries there are, musl too: other ones make everything anew.
 $(B)/prefix: FORCE
 	@mkdir -p $(@D)
-	@echo '$(PREFIX) $(FOUND)' | cmp -s - $@ || echo '$(PREFIX) $(FOUND)' >$@
+	@echo '$(PREFIX) $(FOUND) $(MUSL)' | cmp -s - $@ || echo '$(PREFIX) $(FOUND) $(MUSL)' >$@
 FORCE:
 
 $(B)/%.o: %.c Makefile $(B)/prefix
