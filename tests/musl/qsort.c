@@ -45,7 +45,8 @@ static void make(unsigned char *list, uint32_t n, unsigned int kinds) {
   }
 }
 
-/* In order, those of one kind in the order they had, each whole, and as many as there were. */
+/* In order, those of one kind in the order they had if there is memory, each whole, and as many as
+ * there were. */
 static bool is_sorted(unsigned char const *list, uint32_t n) {
   uint64_t sum = 0;
   for (uint32_t i = 0; i < n; i++) {
@@ -53,10 +54,47 @@ static bool is_sorted(unsigned char const *list, uint32_t n) {
     sum += place_of(element);
     for (size_t k = 5; k < width; k++)
       if (element[k] != *element) return false;
-    if (i && (*before > *element || (*before == *element && place_of(before) > place_of(element))))
+    if (i && (*before > *element ||
+              (!no_memory && *before == *element && place_of(before) > place_of(element))))
       return false;
   }
   return sum == (uint64_t)n * (n ? n - 1 : 0) / 2;
+}
+
+static unsigned long compared;
+
+static int by_number(void const *a, void const *b) {
+  uint64_t const *x = a, *y = b;
+  compared++;
+  return (*x > *y) - (*x < *y);
+}
+
+static bool sorts_many(void) {
+  enum { MANY = 100000 };
+  static uint64_t list[MANY];
+  for (uint32_t i = 0; i < MANY; i++) list[i] = i * UINT64_C(2654435761) % MANY;
+  our_qsort(list, MANY, sizeof *list, by_number);
+  for (uint32_t i = 1; i < MANY; i++)
+    if (list[i - 1] > list[i]) return false;
+  return compared < 40 * MANY;
+}
+
+static int by_nothing(void const *a, void const *b) {
+  (void)a, (void)b;
+  compared++;
+  return (int)(compared * 2654435761 >> 16 & 3) - 1;
+}
+
+/* What a comparison says that is none must not lead out of the list. */
+static bool keeps_all(void) {
+  enum { MANY = 3000 };
+  uint64_t *list = malloc(MANY * sizeof *list), sum = 0;
+  if (!list) return false;
+  for (uint64_t i = 0; i < MANY; i++) list[i] = i;
+  our_qsort(list, MANY, sizeof *list, by_nothing);
+  for (size_t i = 0; i < MANY; i++) sum += list[i];
+  free(list);
+  return sum == (uint64_t)MANY * (MANY - 1) / 2;
 }
 
 static bool sorts(uint32_t most) {
@@ -76,7 +114,10 @@ static bool sorts(uint32_t most) {
 
 int main(void) {
   ok(sorts(MOST), "elements of any size are in order, and equal ones stay in theirs");
+  ok(keeps_all(), "none is lost by a comparison that is none");
   no_memory = true;
   ok(sorts(600), "without memory, too");
+  ok(sorts_many(), "and not by comparing all with all");
+  ok(keeps_all(), "nor is any lost");
   return tap_done();
 }
