@@ -92,7 +92,7 @@ $(B)/bin/imapd: $(B)/musl/src/musl/malloc.o
 $(filter-out %/imaplogin,$(MUSL_PROGRAMS:%=$(B)/bin/%)): $(B)/musl/src/musl/glibc.o
 $(MUSL_PROGRAMS:%=$(B)/bin/%): CC = $(MUSL_CC)
 # What musl itself writes to comes before all of ours, by -lc first with the names of what has it, so that one page
-# has that and the initialised variables.  Read-only relocations would take another page, and there are none: by
+# has that and the initialised variables.  Read-only relocations would take another page, and there are next to none: by
 # -fno-pie tables of addresses are constants like others (musl never makes them read-only in a static program).
 $(MUSL_PROGRAMS:%=$(B)/bin/%): STATIC += -Wl,-z,norelro,-u,__stack_chk_fail,-u,setuid,-u,signal
 $(MUSL_PROGRAMS:%=$(B)/bin/%): FIRST = -lc

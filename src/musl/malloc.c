@@ -1,6 +1,6 @@
 /* malloc(3) for imapd.  musl's asks the system for memory and gives it back all the time, which
  * costs more than what a command does with it.  This one keeps what has been freed, as glibc's
- * does, until malloc_trim.  For one thread.
+ * does, until malloc_trim, or until memory is short; what is large goes at once.  For one thread.
  *
  * Memory is regions of the system's; a region is blocks, in use or free, one behind the other, and
  * no two free ones: they are joined.  Free blocks are in lists by size, eight lists to each power
