@@ -118,22 +118,6 @@ my ($bad, @usual) = honest_logins();
 is $bad, 0, 'honest clients log in';
 is_deeply [processes()], [], 'and leave no process' if eventually { !processes() };
 
-# A crowd that comes at once is no reason to put anybody off: the kernel keeps it for a tcpserver that has no time.
-my $below = children_of($demo->{pid});
-my @servers = grep { $below->{$_} eq 'tcpserver' } keys %$below;
-kill 'STOP', @servers;
-my $select = IO::Select->new;
-for my $n (1 .. 200) {
-    my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$demo->{port}", LocalAddr => $addresses[ $n % @addresses ],
-        Blocking => 0);
-    $select->add($socket) if $socket;
-}
-ok(eventually { 200 == grep { $_->connected } $select->handles }, '200 connections are taken while tcpserver does nothing');
-undef $select;
-kill 'CONT', @servers;
-is((honest_logins())[0], 0, 'who comes after them logs in');
-ok(eventually { !processes() }, 'and they are gone');
-
 my $began = time;
 my @pids = map {
     my $pid = fork // die "fork: $!";

@@ -20,7 +20,7 @@ my ($before) = slurp($run) =~ /\A(.*?)^\s*tcpserver /ms or die 'the run file has
 # The service with this instead of tcpserver and what follows.
 sub serve {
     my ($chain) = @_;
-    my $server = 's6-tcpserver -v -b 512 -c 40 "$ADDRESS" "$PORT"';
+    my $server = 's6-tcpserver -v -c 40 "$ADDRESS" "$PORT"';
     spew($run, qq($before    env KEYFILE=$demo->{ca} CERTFILE=$demo->{ca} $server $chain'\n));
     my ($code, $text) = run_command('s6-svc', '-wr', '-T', PATIENCE . '000', '-r', "$demo->{dir}/scan/imapd");
     die "s6-svc: $text" if $code;
