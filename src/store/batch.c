@@ -89,12 +89,7 @@ static enum store_error finish_move(struct folder *f, struct batch const *b) {
   }
   if (n) record_uids(&r, RECORD_EXPUNGE, &modseq, uids, n);
   free(uids);
-  enum store_error e = folder_sync_unlinked(f);
-  if (e)
-    records_free(&r);
-  else
-    e = folder_write(f, &r, true, false);
-  return e;
+  return folder_write_unlinked(f, &r);
 }
 
 static enum store_error resolve(struct folder *f, struct folder *target) {

@@ -273,11 +273,7 @@ static enum store_error expunge_locked(struct expunging *x, struct set const *ui
     if (is_wanted(view_at(&f->view, i), uids)) e = unlink_one(x, view_at(&f->view, i));
   if (x->n) {
     record_uids(&r, RECORD_EXPUNGE, &x->modseq, x->uids, x->n);
-    written = folder_sync_unlinked(f);
-    if (written)
-      records_free(&r);
-    else
-      written = folder_write(f, &r, true, false);
+    written = folder_write_unlinked(f, &r);
   }
   own_end(f, !e && !written && !x->missing);
   return e ? e : written;

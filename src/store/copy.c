@@ -206,11 +206,7 @@ static enum store_error leave_source(struct copying *c) {
   enum store_error e = unlink_sources(c, modseq, uids, &n);
   if (n) record_uids(&r, RECORD_EXPUNGE, &modseq, uids, n);
   free(uids);
-  enum store_error written = folder_sync_unlinked(f);
-  if (written)
-    records_free(&r);
-  else
-    written = folder_write(f, &r, true, false);
+  enum store_error written = folder_write_unlinked(f, &r);
   if (e || written) return e ? e : written;
   return batch_done(f, c->batch);
 }

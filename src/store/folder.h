@@ -454,8 +454,8 @@ enum store_error folder_name(struct folder *, struct message const *,
 enum store_error folder_entry_name(struct folder const *, struct message const *,
                                    struct entry const *, char name[MAILDIR_NAME_MAX + 1],
                                    int *dirfd);
-/* That the files of some are gone is on the disk. */
-enum store_error folder_sync_unlinked(struct folder *);
+/* Writes the records of messages that have been unlinked, once that is on the disk.  Frees them. */
+enum store_error folder_write_unlinked(struct folder *, struct records *);
 
 /* bases.c: the messages of a view by the base names of their files */
 struct bases {

@@ -55,7 +55,7 @@ enum { UNWRITTEN_MAX = 120 };
 
 /* Not every file system writes with one directory what came to it from another: a message moved
  * from new/ and unlinked in cur/ would be back when the power fails. */
-enum store_error folder_sync_unlinked(struct folder *f) {
+static enum store_error sync_unlinked(struct folder *f) {
   struct maildir_stamp now;
   struct timespec clock;
   clock_gettime(CLOCK_REALTIME, &clock);
@@ -66,4 +66,11 @@ enum store_error folder_sync_unlinked(struct folder *f) {
     if (!maildir_stamp_racy(&now, clock)) f->new_synced = now;
   }
   return dir_sync(f->cur) < 0 ? folder_failure(f, "sync", "cur") : STORE_OK;
+}
+
+enum store_error folder_write_unlinked(struct folder *f, struct records *r) {
+  enum store_error e = sync_unlinked(f);
+  if (!e) return folder_write(f, r, true, false);
+  records_free(r);
+  return e;
 }

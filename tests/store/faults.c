@@ -339,18 +339,27 @@ static void fail_everywhere(int error, bool lasting, char const *only) {
   fault.only = 0;
 }
 
+/* The next call of this name fails, and no other. */
+static void refuse_first(char const *call, int error) {
+  fault.calls = 0;
+  fault.at = 1;
+  fault.error = error;
+  fault.only = call;
+}
+
+static void refuse_nothing(void) {
+  fault.at = fault.error = 0;
+  fault.only = 0;
+}
+
 static void failed_sync(void) {
   struct scene x;
   prepare_scene();
   begin_scene(&x);
   uint32_t generation = x.f->journal.generation;
-  fault.calls = 0;
-  fault.at = 1;
-  fault.error = EIO;
-  fault.only = "fdatasync";
+  refuse_first("fdatasync", EIO);
   enum store_error e = do_keyword(&x);
-  fault.at = fault.error = 0;
-  fault.only = 0;
+  refuse_nothing();
   is_uint(e, STORE_OK, "a journal that cannot be synced");
   ok(x.f->journal.generation > generation, "is replaced, not synced again");
   end_scene(&x);
@@ -363,13 +372,9 @@ static void full_disk(void) {
   struct scene x;
   prepare_scene();
   begin_scene(&x);
-  fault.calls = 0;
-  fault.at = 1;
-  fault.error = ENOSPC;
-  fault.only = "pwrite";
+  refuse_first("pwrite", ENOSPC);
   is_uint(do_keyword(&x), STORE_FULL, "a full disk: STORE_FULL");
-  fault.at = fault.error = 0;
-  fault.only = 0;
+  refuse_nothing();
   is_uint(do_keyword(&x), STORE_OK, "and with room again it works");
   is_uint(do_append(&x), STORE_OK, "as does APPEND");
   end_scene(&x);
@@ -383,13 +388,9 @@ static void refused_links(void) {
     char part[400];
     prepare_scene();
     begin_scene(&x);
-    fault.calls = 0;
-    fault.at = 1;
-    fault.error = errors[i];
-    fault.only = "linkat";
+    refuse_first("linkat", errors[i]);
     is_uint(copy_messages(x.f, 1, 2, x.s, "box", false), STORE_OK, strerror(errors[i]));
-    fault.at = fault.error = 0;
-    fault.only = 0;
+    refuse_nothing();
     snprintf(part, sizeof part, "cur/%s", "1.a.h:2,");
     must(!stat(path_of("", part), &st), "stat");
     is_uint(st.st_nlink, 1, "a link refused: that message is copied");
@@ -414,13 +415,9 @@ static void refused_renames(void) {
     struct stat st;
     prepare_scene();
     begin_scene(&x);
-    fault.calls = 0;
-    fault.at = 1;
-    fault.error = errors[i];
-    fault.only = "renameat2";
+    refuse_first("renameat2", errors[i]);
     is_uint(do_flag(&x), STORE_OK, strerror(errors[i]));
-    fault.at = fault.error = 0;
-    fault.only = 0;
+    refuse_nothing();
     is_uint((uint64_t)fault.calls, 1, "a renaming refused");
     ok(!stat(path_of("", "cur/1.a.h:2,F"), &st) && st.st_nlink == 1 &&
            stat(path_of("", "cur/1.a.h:2,"), &st) < 0,
